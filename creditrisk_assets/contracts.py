@@ -1,0 +1,226 @@
+"""Every table of the lake, declared once.
+
+Casts, quarantine reasons, the Columns tab of the Dagster UI, schema checks and `docs/tables.md`
+all come from here. Raw columns keep the names under which LendingClub publishes them.
+"""
+
+from datetime import date
+from functools import partial
+
+import polars as pl
+
+from creditrisk_assets.columns import Column, Table
+
+Text, Real, Whole, Day, Flag = pl.String, pl.Float64, pl.Int32, pl.Date, pl.Boolean
+
+FIRST_DAY, LAST_DAY = date(1930, 1, 1), date(2100, 1, 1)
+STATUSES = (
+    "Current", "In Grace Period", "Late (16-30 days)", "Late (31-120 days)", "Default", "Charged Off", "Fully Paid",
+)  # fmt: skip
+STATES = (
+    "AK", "AL", "AR", "AZ", "CA", "CO", "CT", "DC", "DE", "FL", "GA", "HI", "IA", "ID", "IL", "IN", "KS", "KY",
+    "LA", "MA", "MD", "ME", "MI", "MN", "MO", "MS", "MT", "NC", "ND", "NE", "NH", "NJ", "NM", "NV", "NY", "OH",
+    "OK", "OR", "PA", "RI", "SC", "SD", "TN", "TX", "UT", "VA", "VT", "WA", "WI", "WV", "WY",
+)  # fmt: skip
+PURPOSES = (
+    "car", "credit_card", "debt_consolidation", "educational", "home_improvement", "house", "major_purchase",
+    "medical", "moving", "other", "renewable_energy", "small_business", "vacation", "wedding",
+)  # fmt: skip
+HOMES = ("MORTGAGE", "OWN", "RENT", "OTHER")
+GRADES = tuple("ABCDEFG")
+SUB_GRADES = tuple(f"{grade}{step}" for grade in GRADES for step in range(1, 6))
+FEATURE_SETS = ("application", "application_with_price")
+
+_vintage = Column("vintage", Day, "month in which the loan was issued", "month", "key", nullable=False)
+_loan_id = Column("loan_id", Text, "stable identifier: the lender's id, else a digest of the application", "", "key",
+                  nullable=False)  # fmt: skip
+_model_date = Column("model_date", Day, "as-of date of the model: nothing later was known", "month", "key",
+                     nullable=False)  # fmt: skip
+_feature_set = Column("feature_set", Text, "declared set of features the model may use", "", "key", nullable=False,
+                      allowed=FEATURE_SETS)  # fmt: skip
+
+_asked = partial(Column, known="application")
+_amount = partial(Column, dtype=Real, unit="USD", known="application", parse="number", low=0)
+_count = partial(Column, dtype=Whole, unit="count", known="application", parse="count", low=0, high=1_000)
+_months = partial(Column, dtype=Whole, unit="months", known="application", parse="count", low=0, high=1_200)
+_price = partial(Column, known="application", price=True)
+_later = partial(Column, known="later")
+_paid = partial(Column, dtype=Real, unit="USD", known="later", parse="number")
+
+RAW_LOANS = Table(
+    ("raw", "loans"),
+    "Loans as the lender booked them, typed; one row per loan.",
+    (
+        _loan_id,
+        _vintage,
+        Column("observed_month", Day, "month up to which the source file knows outcomes", "month", "later",
+               nullable=False),
+        Column("file", Text, "source file", "", "key", nullable=False),
+        Column("line", pl.Int64, "first line of the record in the source file, header counted", "", "key",
+               nullable=False),
+        _asked("loan_amnt", Real, "amount asked for", "USD", nullable=False, low=1, high=1e6, parse="number"),
+        _asked("term", Whole, "number of monthly instalments", "months", nullable=False, low=1, high=480,
+               parse="term"),
+        _asked("emp_title", Text, "job title as typed by the borrower"),
+        _asked("emp_length", Real, "years in employment; 10 means ten or more", "years", low=0, high=60,
+               parse="employment"),
+        _asked("home_ownership", Text, "housing situation as declared"),
+        _asked("annual_inc", Real, "declared annual income", "USD", low=0, high=1e9, parse="number"),
+        _asked("verification_status", Text, "whether the income was verified"),
+        _asked("purpose", Text, "declared purpose of the loan"),
+        _asked("title", Text, "loan title as typed by the borrower"),
+        _asked("zip_code", Text, "first three digits of the postal code"),
+        _asked("addr_state", Text, "state of residence"),
+        _asked("application_type", Text, "individual or joint application"),
+        _asked("dti", Real, "debt payments over income; 999 stands for not computable", "percent", low=-1, high=9_999,
+               parse="number"),
+        _asked("annual_inc_joint", Real, "joint annual income", "USD", low=0, high=1e9, parse="number"),
+        _asked("dti_joint", Real, "joint debt payments over income", "percent", low=-1, high=9_999, parse="number"),
+        _asked("fico_range_low", Real, "lower end of the FICO band", "points", low=300, high=900, parse="number"),
+        _asked("fico_range_high", Real, "upper end of the FICO band", "points", low=300, high=900, parse="number"),
+        _asked("earliest_cr_line", Day, "month of the oldest credit line", "month", low=FIRST_DAY, high=LAST_DAY,
+               parse="month"),
+        _count("delinq_2yrs", meaning="30+ days late in the last two years"),
+        _count("inq_last_6mths", meaning="credit inquiries in the last six months"),
+        _months("mths_since_last_delinq", meaning="months since the last delinquency; empty: none"),
+        _months("mths_since_last_record", meaning="months since the last public record; empty: none"),
+        _months("mths_since_last_major_derog", meaning="months since the last 90+ days late; empty: none"),
+        _count("open_acc", meaning="open credit lines"),
+        _count("pub_rec", meaning="derogatory public records"),
+        _amount("revol_bal", meaning="revolving balance"),
+        _asked("revol_util", Real, "revolving balance over limit", "percent", low=0, high=1_000, parse="percent"),
+        _count("total_acc", meaning="credit lines ever"),
+        _count("pub_rec_bankruptcies", meaning="bankruptcies on record"),
+        _count("tax_liens", meaning="tax liens on record"),
+        _count("collections_12_mths_ex_med", meaning="collections in twelve months, medical ones apart"),
+        _count("chargeoff_within_12_mths", meaning="charge-offs in the last twelve months"),
+        _count("acc_now_delinq", meaning="accounts now delinquent"),
+        _amount("delinq_amnt", meaning="amount now past due"),
+        _amount("tot_coll_amt", meaning="amounts ever owed to collectors"),
+        _amount("tot_cur_bal", meaning="balance of all accounts"),
+        _amount("total_rev_hi_lim", meaning="total revolving limit"),
+        _count("acc_open_past_24mths", meaning="accounts opened in 24 months"),
+        _amount("avg_cur_bal", meaning="average balance of all accounts"),
+        _amount("bc_open_to_buy", meaning="open to buy on bank cards"),
+        _asked("bc_util", Real, "bank card balance over limit", "percent", low=0, high=1_000, parse="number"),
+        _months("mo_sin_old_rev_tl_op", meaning="months since the oldest revolving account"),
+        _months("mo_sin_rcnt_tl", meaning="months since the newest account"),
+        _count("mort_acc", meaning="mortgage accounts"),
+        _months("mths_since_recent_inq", meaning="months since the last inquiry"),
+        _count("num_actv_rev_tl", meaning="active revolving accounts"),
+        _count("num_tl_op_past_12m", meaning="accounts opened in twelve months"),
+        _asked("pct_tl_nvr_dlq", Real, "accounts never delinquent", "percent", low=0, high=100, parse="number"),
+        _asked("percent_bc_gt_75", Real, "bank cards above 75 % of their limit", "percent", low=0, high=100,
+               parse="number"),
+        _amount("tot_hi_cred_lim", meaning="total credit limit"),
+        _amount("total_bal_ex_mort", meaning="balance of all accounts, mortgages apart"),
+        _amount("total_bc_limit", meaning="total bank card limit"),
+        _price("int_rate", Real, "interest rate of the loan", "percent a year", nullable=False, low=0, high=60,
+               parse="percent"),
+        _price("installment", Real, "monthly instalment", "USD", low=0, high=1e6, parse="number"),
+        _price("grade", Text, "lender's risk grade", allowed=GRADES),
+        _price("sub_grade", Text, "lender's risk sub-grade", allowed=SUB_GRADES),
+        _later("funded_amnt", Real, "amount funded", "USD", low=0, high=1e6, parse="number"),
+        _later("funded_amnt_inv", Real, "amount funded by investors", "USD", low=0, high=1e6, parse="number"),
+        _later("initial_list_status", Text, "whole or fractional listing"),
+        _later("loan_status", Text, "state of the loan when the file was made", nullable=False, allowed=STATUSES,
+               parse="status"),
+        _later("meets_credit_policy", Flag, "false where the file says the loan does not meet the credit policy"),
+        _later("pymnt_plan", Flag, "on a payment plan", parse="flag"),
+        _paid("out_prncp", meaning="principal outstanding"),
+        _paid("total_pymnt", meaning="paid so far"),
+        _paid("total_rec_prncp", meaning="principal received"),
+        _paid("total_rec_int", meaning="interest received"),
+        _paid("total_rec_late_fee", meaning="late fees received"),
+        _paid("recoveries", meaning="recovered after charge-off"),
+        _paid("collection_recovery_fee", meaning="cost of recovery"),
+        _later("last_pymnt_d", Day, "month of the last payment", "month", low=FIRST_DAY, high=LAST_DAY, parse="month"),
+        _paid("last_pymnt_amnt", meaning="last payment"),
+        _later("next_pymnt_d", Day, "month of the next payment due", "month", low=FIRST_DAY, high=LAST_DAY,
+               parse="month"),
+        _later("last_credit_pull_d", Day, "month of the last credit report", "month", low=FIRST_DAY, high=LAST_DAY,
+               parse="month"),
+        _later("last_fico_range_low", Real, "lower end of the latest FICO band", "points", parse="number"),
+        _later("last_fico_range_high", Real, "upper end of the latest FICO band", "points", parse="number"),
+        _later("hardship_flag", Flag, "on a hardship plan", parse="flag"),
+        _later("debt_settlement_flag", Flag, "in debt settlement", parse="flag"),
+    ),
+    primary=("loan_id",),
+    partition="vintage",
+)  # fmt: skip
+
+RAW_LOANS_QUARANTINE = Table(
+    ("raw", "loans_quarantine"),
+    "Rejected records, kept whole with their reasons so that they can be mended and replayed.",
+    (
+        Column("vintage", Day, "month of issue when it could be read and belongs to the book, else empty", "month",
+               "key"),
+        Column("file", Text, "source file", "", "key", nullable=False),
+        Column("line", pl.Int64, "first line of the record in the source file, header counted", "", "key",
+               nullable=False),
+        Column("reasons", pl.List(Text), "every reason for the rejection, the column named first", nullable=False),
+        Column("raw", Text, "the record as it stands in the file", nullable=False),
+    ),
+    primary=("file", "line"),
+    partition="vintage",
+)  # fmt: skip
+
+RAW_LOANS_LEDGER = Table(
+    ("raw", "loans_ledger"),
+    "What was read: records per file and vintage, and how many of them were kept or rejected.",
+    (
+        Column("vintage", Day, "month of issue, empty for records that belong to no vintage", "month", "key"),
+        Column("file", Text, "source file", "", "key", nullable=False),
+        Column("observed_month", Day, "month up to which the file knows outcomes", "month"),
+        Column("read", pl.Int64, "records read", "count", nullable=False, low=0),
+        Column("clean", pl.Int64, "records kept in raw/loans", "count", nullable=False, low=0),
+        Column("quarantined", pl.Int64, "records kept in raw/loans_quarantine", "count", nullable=False, low=0),
+    ),
+    primary=("vintage", "file"),
+    partition="vintage",
+)  # fmt: skip
+
+_feature = partial(Column, dtype=Real, known="application")
+
+FEATURES_LOANS = Table(
+    ("features", "loans"),
+    "What was known when the borrower applied, and the outcome as far as it has been observed.",
+    (
+        _loan_id,
+        _vintage,
+        _feature("loan_amount", meaning="amount asked for", unit="USD", nullable=False, low=1),
+        _feature("log_loan_amount", meaning="natural logarithm of the amount", nullable=False),
+        _feature("log_annual_income", meaning="natural logarithm of income plus one"),
+        _feature("loan_to_income", meaning="amount over annual income", unit="ratio", low=0, high=50),
+        _feature("debt_to_income", meaning="debt payments over income", unit="percent", low=0, high=100),
+        _feature("fico", meaning="middle of the FICO band", unit="points", low=300, high=900),
+        _feature("credit_history_months", meaning="age of the oldest credit line", unit="months", low=0, high=1_200),
+        _feature("employment_years", meaning="years in employment, ten or more as ten", unit="years", low=0, high=10),
+        _feature("delinquencies_2y", meaning="30+ days late in two years, at most 4", unit="count", low=0, high=4),
+        _feature("inquiries_6m", meaning="inquiries in six months, at most 8", unit="count", low=0, high=8),
+        _feature("months_since_delinquency", meaning="since the last delinquency", unit="months", low=0, high=240),
+        _feature("months_since_record", meaning="since the last public record", unit="months", low=0, high=240),
+        _feature("open_accounts", meaning="open credit lines, at most 40", unit="count", low=0, high=40),
+        _feature("total_accounts", meaning="credit lines ever, at most 80", unit="count", low=0, high=80),
+        _feature("public_records", meaning="derogatory public records, at most 2", unit="count", low=0, high=2),
+        _feature("bankruptcies", meaning="bankruptcies on record, at most 1", unit="count", low=0, high=1),
+        _feature("log_revolving_balance", meaning="natural logarithm of the revolving balance plus one"),
+        _feature("revolving_utilisation", meaning="revolving balance over limit", unit="percent", low=0, high=150),
+        _feature("term_months", meaning="number of monthly instalments", unit="months", nullable=False, low=1),
+        _asked("home_ownership", Text, "housing situation", nullable=False, allowed=HOMES),
+        _asked("verification_status", Text, "whether the income was verified", nullable=False),
+        _asked("purpose", Text, "purpose of the loan", nullable=False),
+        _asked("addr_state", Text, "state of residence", nullable=False),
+        _price("interest_rate", Real, "interest rate of the loan", "percent a year", nullable=False),
+        _price("log_installment", Real, "natural logarithm of the monthly instalment"),
+        _price("sub_grade_rank", Real, "lender's sub-grade, A1 as 1 to G5 as 35", "rank", low=1, high=35),
+        _later("defaulted", Flag, "charged off, or 120+ days late, as far as observed", nullable=False),
+        _later("default_month", Day, "month in which the loan reached 120 days late", "month"),
+        _later("observed_month", Day, "month up to which the outcome is known", "month", nullable=False),
+        _later("observed_months", Whole, "months on book up to the observed month", "months", nullable=False, low=0),
+        _later("matured", Flag, "observed for at least the horizon of twelve months", nullable=False),
+        _later("term_elapsed", Flag, "observed to the end of the term: the outcome is final", nullable=False),
+    ),
+    primary=("loan_id",),
+    partition="vintage",
+)  # fmt: skip
