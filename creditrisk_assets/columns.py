@@ -46,7 +46,7 @@ class Column:
         if self.high is not None:
             rules.append((value > pl.lit(self.high)).fill_null(False))
         if self.dtype == pl.Float64:
-            rules.append(value.is_infinite().fill_null(False) | value.is_nan().fill_null(False))
+            rules.append((~value.is_finite()).fill_null(False))
         if self.allowed:
             rules.append((~value.is_in(list(self.allowed))).fill_null(False))
         return pl.any_horizontal(rules) if rules else pl.lit(False)

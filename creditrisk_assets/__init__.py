@@ -1,0 +1,11 @@
+"""From raw loans to decisions with uncertainty: one word in five places.
+
+raw/         loans as booked; parsers; quarantine; ledger
+features/    what was known at application, and the outcome as far as observed
+models/      posterior beside its logistic benchmark; diagnostics; comparison
+scores/      PD with interval, points and band
+simulation/  loan book with known truth
+resources/   the only doors to the outside: the lake (Delta)
+
+contracts.py declares every table, partitions.py the time axis, definitions.py composes.
+"""

@@ -1,0 +1,1 @@
+"""Loans as the lender booked them: sources, records, dialects, intake, quarantine."""
