@@ -1,0 +1,105 @@
+"""Every setting of the platform, from environment variables; laptop and cluster differ in values only.
+
+An environment variable wins over `.env` in the project, which wins over what `make demo` noted
+about its own book in `data/demo.env`, which wins over the defaults below.
+"""
+
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_CLONE = Path(__file__).resolve().parents[2]
+PROJECT = _CLONE if (_CLONE / "pyproject.toml").exists() else Path.cwd()
+"""A clone keeps its data beside its code; an installed package uses the working directory."""
+
+DEMO_ENV = PROJECT / "data" / "demo.env"
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used; the message names the variable and the remedy."""
+
+
+def first_of_month(value: object) -> object:
+    """A month written as 2011-01 (or any day of it) as its first day."""
+    if isinstance(value, str):
+        try:
+            parsed = date.fromisoformat(value if value.count("-") == 2 else f"{value}-01")
+        except ValueError as error:
+            raise ValueError(f"{value!r} is not a month; write it as 2011-01") from error
+        return parsed.replace(day=1)
+    return value
+
+
+Month = Annotated[date, BeforeValidator(first_of_month)]
+
+
+class Settings(BaseSettings):
+    """What the platform reads, where it writes, and its time axis; see the table in the README."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CREDITRISK_", env_file=(DEMO_ENV, PROJECT / ".env"), extra="ignore", frozen=True, env_ignore_empty=True
+    )
+
+    environment: Literal["local", "production"] = "local"
+    lake: str = str(PROJECT / "data" / "lake")
+    loans: str | None = None
+    landing: str = str(PROJECT / "data" / "landing")
+    first_vintage: Month = date(2007, 6, 1)
+    last_vintage: Month = date(2020, 12, 1)
+    first_model_date: Month | None = None
+    model_every_months: Literal[1, 2, 3, 4, 6, 12] = 3
+    training_window: int | Literal["expanding"] = "expanding"
+    base_points: float = 600
+    base_odds: float = 50
+    points_to_double_odds: float = 20
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Settings":
+        if self.last_vintage < self.first_vintage:
+            raise ValueError("CREDITRISK_LAST_VINTAGE lies before CREDITRISK_FIRST_VINTAGE; swap them")
+        if self.training_window != "expanding" and self.training_window < 1:
+            raise ValueError("CREDITRISK_TRAINING_WINDOW must be a number of months above 0, or expanding")
+        if self.base_odds <= 0 or self.points_to_double_odds <= 0:
+            raise ValueError("CREDITRISK_BASE_ODDS and CREDITRISK_POINTS_TO_DOUBLE_ODDS must be above 0")
+        return self
+
+    @property
+    def book(self) -> tuple[date, date]:
+        """First and last vintage of the platform."""
+        return self.first_vintage, self.last_vintage
+
+    @cached_property
+    def model_start(self) -> date:
+        """First model date: as set, else the first one on the grid with 24 months of vintages before it."""
+        wanted = self.first_model_date or add_months(self.first_vintage, 24)
+        offset = -(wanted.month - 1) % self.model_every_months
+        return add_months(wanted, offset)
+
+    @property
+    def model_end(self) -> date:
+        """Last possible model date: the month after the last vintage."""
+        return add_months(self.last_vintage, 1)
+
+
+def add_months(month: date, months: int) -> date:
+    """First day of the month `months` later (or earlier, when negative)."""
+    index = month.year * 12 + month.month - 1 + months
+    return date(index // 12, index % 12 + 1, 1)
+
+
+def settings() -> Settings:
+    """Settings of this process; SettingsError names every variable that cannot be used."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        said = "; ".join(
+            f"CREDITRISK_{'_'.join(str(part) for part in fault['loc'][:1]).upper()}: {fault['msg']}"
+            if fault["loc"]
+            else fault["msg"]
+            for fault in error.errors()
+        )
+        raise SettingsError(f"{said}. Mend the environment or .env (see .env.example).") from error
