@@ -224,3 +224,5 @@ FEATURES_LOANS = Table(
     primary=("loan_id",),
     partition="vintage",
 )  # fmt: skip
+
+TABLES = {table.key: table for table in (RAW_LOANS, RAW_LOANS_QUARANTINE, RAW_LOANS_LEDGER, FEATURES_LOANS)}

@@ -103,3 +103,22 @@ def settings() -> Settings:
             for fault in error.errors()
         )
         raise SettingsError(f"{said}. Mend the environment or .env (see .env.example).") from error
+
+
+def resources_for(values: Settings) -> dict[str, object]:
+    """The platform's resources: the same classes everywhere, other values."""
+    from creditrisk_assets.resources.lake import DeltaLakeIOManager
+    from creditrisk_assets.resources.loan_files import LoanFiles
+
+    lake = DeltaLakeIOManager(root=values.lake)
+    first, last = values.book
+    return {
+        "io_manager": lake,
+        "lake": lake,
+        "loan_files": LoanFiles(
+            loans=values.loans,
+            landing=values.landing,
+            first_vintage=first.isoformat(),
+            last_vintage=last.isoformat(),
+        ),
+    }

@@ -1,0 +1,55 @@
+# The two commands of the README: make demo, make test. Both set everything up in .venv first.
+SHELL := /bin/sh
+UV_VERSION := 0.13.8
+PYTHON ?= $(shell for candidate in python3.11 python3.12 python3.13 python3; do \
+	"$$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1 \
+	&& { echo "$$candidate"; break; }; done)
+BIN := .venv/bin
+READY := .venv/.ready
+DEMO := $(if $(LOANS),--loans "$(LOANS)") $(if $(ONCE),--once) $(if $(PORT),--port $(PORT))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint bench docs lock clean
+
+help:
+	@echo "make demo [ONCE=1] [LOANS=path]   set up, run the whole pipeline, then show it in the Dagster UI"
+	@echo "make test                         set up and run the tests"
+	@echo "make lint | bench | docs | lock   style and types | benchmarks | docs/tables.md | requirements.lock"
+
+setup: $(READY)
+
+$(READY): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "No supported Python found: install Python 3.11, 3.12 or 3.13, or name one with make PYTHON=/path/to/python3."; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { echo "$(PYTHON) is not Python 3.11, 3.12 or 3.13: name another with make PYTHON=/path/to/python3."; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { echo "This Python cannot make virtual environments: install python3-venv (Debian and Ubuntu: apt install python3-venv)."; exit 1; }
+	@echo "Setting up .venv ..."
+	@"$(PYTHON)" -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $(READY)
+
+demo: setup
+	@$(BIN)/creditrisk demo $(DEMO)
+
+test: setup
+	@$(BIN)/python -m pytest $(TESTS)
+
+lint: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/creditrisk docs --check
+
+docs: setup
+	@$(BIN)/creditrisk docs
+
+bench: setup
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+lock: setup
+	@$(BIN)/uv pip compile pyproject.toml --extra test --universal --fork-strategy fewest --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header --no-annotate --no-strip-extras --quiet -o requirements.lock
+
+clean:
+	@rm -rf .venv data/lake data/demo data/dagster data/demo.env data/summary.json

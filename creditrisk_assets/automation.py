@@ -1,0 +1,96 @@
+"""What runs together: closing vintages, training models, scoring, and the whole batch in one go."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+
+from creditrisk_assets.partitions import KEY_FORMAT, model_dates, vintages
+from creditrisk_assets.resources.environments import add_months, settings
+from creditrisk_assets.resources.loan_files import LoanFiles
+
+RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
+MONTHS_BEFORE_FIRST_MODEL = 24
+"""Twelve for outcomes to mature, twelve more so that a year of vintages has matured."""
+
+close_vintages = dg.define_asset_job(
+    "close_vintages",
+    selection=dg.AssetSelection.groups("raw", "features"),
+    description="Read the loan files and rebuild the features of some vintages.",
+)
+train_models = dg.define_asset_job(
+    "train_models",
+    selection=dg.AssetSelection.groups("models"),
+    description="Fit posterior and logistic benchmark at some model dates and compare them out of time.",
+)
+score_vintages = dg.define_asset_job(
+    "score_vintages",
+    selection=dg.AssetSelection.groups("scores"),
+    description="Score some vintages by the latest good model dated before them.",
+)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the batch: a job over a range of partitions, run once."""
+
+    name: str
+    job: str
+    first: str
+    last: str
+    partitions: int
+
+
+def batch_stages(found: Sequence[date]) -> list[Stage]:
+    """The batch over a book whose loans were issued in the months `found`.
+
+    Model dates start when a year of vintages has matured; a book too young for any has no models
+    and no scores. Raises ValueError when no month belongs to the configured vintages.
+    """
+    months = [month for month in vintages.get_partition_keys() if date.fromisoformat(month) in set(found)]
+    if not months:
+        raise ValueError("no loan was issued in the configured vintages: set CREDITRISK_FIRST_VINTAGE and _LAST_VINTAGE")
+    first, last = months[0], months[-1]
+    stages = [Stage("ingest", close_vintages.name, first, last, len(months))]
+    earliest = add_months(date.fromisoformat(first), MONTHS_BEFORE_FIRST_MODEL).strftime(KEY_FORMAT)
+    latest = add_months(date.fromisoformat(last), 1).strftime(KEY_FORMAT)
+    wanted = [key for key in model_dates.get_partition_keys() if earliest <= key <= latest]
+    if settings().first_model_date is not None:
+        wanted = [key for key in model_dates.get_partition_keys() if key <= latest]
+    if wanted:
+        stages.append(Stage("models", train_models.name, wanted[0], wanted[-1], len(wanted)))
+        stages.append(Stage("scores", score_vintages.name, first, last, len(months)))
+    return stages
+
+
+def run_stage(stage: Stage, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
+    """Materialize the stage's range in one run in this process; raises what the run raises."""
+    from creditrisk_assets.definitions import defs
+
+    return defs.resolve_job_def(stage.job).execute_in_process(
+        instance=instance, run_config=QUIET, tags={RANGE_START: stage.first, RANGE_END: stage.last}
+    )
+
+
+@dg.op(description="Find out which vintages the loan files hold, and materialize each stage over its partitions.")
+def materialize_everything(context: dg.OpExecutionContext, loan_files: LoanFiles) -> None:
+    """Run the stages one after the other; each shows as a run of its own, with its partitions and checks."""
+    from creditrisk_assets.raw.intake import vintages_of
+    from creditrisk_assets.raw.sources import find_files
+
+    found = vintages_of(find_files(loan_files.loans, Path(loan_files.landing)))
+    for stage in batch_stages(found):
+        context.log.info(f"{stage.name}: {stage.partitions} partitions, {stage.first} to {stage.last}")
+        run_stage(stage, context.instance)
+
+
+@dg.job(description="Ingest, clean, train, compare and score everything the loan files hold.")
+def batch() -> None:
+    """The whole pipeline without naming a partition."""
+    materialize_everything()
+
+
+JOBS = [close_vintages, train_models, score_vintages, batch]

@@ -1,0 +1,31 @@
+"""The platform, composed: stages, checks, automation and the resources of an environment."""
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from creditrisk_assets import automation, checks
+from creditrisk_assets.features import assets as features
+from creditrisk_assets.models import assets as models
+from creditrisk_assets.models import checks as model_checks
+from creditrisk_assets.raw import assets as raw
+from creditrisk_assets.raw import sensors
+from creditrisk_assets.resources.environments import resources_for, settings
+from creditrisk_assets.scores import assets as scores
+
+STAGES = (raw, features, models, scores)
+
+
+def build_defs(*, resource_overrides: Mapping[str, object] | None = None) -> dg.Definitions:
+    """Everything Dagster needs, with the resources of the configured environment or the ones given."""
+    return dg.Definitions(
+        assets=dg.load_assets_from_modules(STAGES),
+        asset_checks=[*checks.contract_checks(), *dg.load_asset_checks_from_modules([checks, model_checks])],
+        jobs=automation.JOBS,
+        sensors=[sensors.landing],
+        resources={**resources_for(settings()), **(resource_overrides or {})},
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_defs()

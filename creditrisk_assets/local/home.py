@@ -1,0 +1,75 @@
+"""Where the demo keeps its things, and making sure it only ever clears its own."""
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from creditrisk_assets.resources.environments import DEMO_ENV, PROJECT
+
+DAGSTER_YAML = """\
+telemetry:
+  enabled: false
+sensors:
+  use_threads: true
+  num_workers: 4
+retention:
+  sensor:
+    purge_after_days: {skipped: 7, failure: 30, success: 30}
+"""
+
+
+class DemoError(RuntimeError):
+    """The demo cannot go on; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Home:
+    """Folders of the demo: `lake`, `dagster` (history for the UI), `files` (simulated book), `logs`."""
+
+    data: Path = PROJECT / "data"
+
+    @property
+    def lake(self) -> Path:
+        """The lake the demo fills: CREDITRISK_LAKE when set in the environment, else data/lake."""
+        return Path(os.environ.get("CREDITRISK_LAKE", str(self.data / "lake")))
+
+    @property
+    def dagster(self) -> Path:
+        """DAGSTER_HOME of the demo."""
+        return self.data / "dagster"
+
+    @property
+    def files(self) -> Path:
+        """Where the simulated book lies."""
+        return self.data / "demo"
+
+    @property
+    def marker(self) -> Path:
+        """Says that the demo made this lake, and of which book."""
+        return self.lake / ".demo.json"
+
+
+def prepare(home: Home, book: dict[str, str]) -> None:
+    """Set up the folders for a book, given as the settings it needs.
+
+    A lake the demo filled with another book is cleared; one that it did not make is refused with
+    DemoError. The settings are noted in data/demo.env, so that any shell sees the same book.
+    """
+    if home.lake.exists() and any(home.lake.iterdir()) and not home.marker.exists():
+        raise DemoError(
+            f"{home.lake} holds tables that the demo did not make. Move them away, or run the demo elsewhere: "
+            "CREDITRISK_LAKE=/some/folder make demo"
+        )
+    if home.marker.exists() and json.loads(home.marker.read_text()) != book:
+        shutil.rmtree(home.lake)
+        shutil.rmtree(home.dagster, ignore_errors=True)
+    home.lake.mkdir(parents=True, exist_ok=True)
+    home.dagster.mkdir(parents=True, exist_ok=True)
+    home.marker.write_text(json.dumps(book, indent=2))
+    (home.dagster / "dagster.yaml").write_text(DAGSTER_YAML)
+    DEMO_ENV.parent.mkdir(parents=True, exist_ok=True)
+    DEMO_ENV.write_text("".join(f"{name}={value}\n" for name, value in book.items()))
+    os.environ.update(book)
+    os.environ["DAGSTER_HOME"] = str(home.dagster)

@@ -1,0 +1,24 @@
+"""The platform's time axis: vintages, model dates, and what a model date may know."""
+
+import dagster as dg
+
+from creditrisk_assets.resources.environments import add_months, settings
+
+_settings = settings()
+
+KEY_FORMAT = "%Y-%m-%d"
+
+vintages = dg.MonthlyPartitionsDefinition(
+    start_date=_settings.first_vintage.strftime(KEY_FORMAT),
+    end_date=add_months(_settings.last_vintage, 1).strftime(KEY_FORMAT),
+    fmt=KEY_FORMAT,
+)
+"""Month of issue, from the first to the last vintage of the book."""
+
+model_dates = dg.TimeWindowPartitionsDefinition(
+    cron_schedule=f"0 0 1 1-12/{_settings.model_every_months} *",
+    start=_settings.model_start.strftime(KEY_FORMAT),
+    end=add_months(_settings.model_end, _settings.model_every_months).strftime(KEY_FORMAT),
+    fmt=KEY_FORMAT,
+)
+"""As-of dates of models: a model dated 2011-01-01 knows nothing of January 2011."""

@@ -1,0 +1,53 @@
+"""Assets of the raw stage: one pass over the files gives loans, quarantine and ledger."""
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+
+from creditrisk_assets.contracts import RAW_LOANS, RAW_LOANS_LEDGER, RAW_LOANS_QUARANTINE
+from creditrisk_assets.partitions import vintages
+from creditrisk_assets.raw.intake import Intake, read_loans
+from creditrisk_assets.raw.sources import find_files
+from creditrisk_assets.resources.loan_files import LoanFiles
+from creditrisk_assets.shell import asset_out
+
+OUTS = {
+    "loans": asset_out(RAW_LOANS, kinds={"polars", "deltalake", "csv"}),
+    "loans_quarantine": asset_out(RAW_LOANS_QUARANTINE, kinds={"polars", "deltalake"}),
+    "loans_ledger": asset_out(RAW_LOANS_LEDGER, kinds={"polars", "deltalake"}),
+}
+
+
+@dg.multi_asset(
+    name="raw_loans", outs=OUTS, partitions_def=vintages, backfill_policy=dg.BackfillPolicy.single_run()
+)
+def raw_loans(context: dg.AssetExecutionContext, loan_files: LoanFiles) -> Iterator[dg.Output]:
+    """Read the lender's files once: typed loans, rejected records with their reasons, and the count of both."""
+    wanted = [date.fromisoformat(key) for key in context.partition_keys]
+    intake = read_loans(find_files(loan_files.loans, Path(loan_files.landing)), loan_files.book, wanted)
+    counts = _counts(intake)
+    context.log.info("read {read}, clean {clean}, quarantined {quarantined}".format(**counts))
+    yield dg.Output(intake.clean, "loans", metadata={**counts, **_remarks(intake)})
+    yield dg.Output(intake.quarantine, "loans_quarantine", metadata={"reasons": _reasons(intake)})
+    yield dg.Output(intake.ledger, "loans_ledger", metadata=counts)
+
+
+def _counts(intake: Intake) -> dict[str, int]:
+    return {name: int(intake.ledger[name].sum()) for name in ("read", "clean", "quarantined")}
+
+
+def _remarks(intake: Intake) -> dict[str, dg.MetadataValue]:
+    return {
+        "files": dg.MetadataValue.text(", ".join(intake.ledger["file"].unique().sort())),
+        "summary_lines": dg.MetadataValue.text("\n".join(intake.notes) or "none"),
+        "columns_not_in_contract": dg.MetadataValue.text(", ".join(intake.unknown_columns) or "none"),
+    }
+
+
+def _reasons(intake: Intake) -> dg.MetadataValue:
+    """The commonest reasons, the quoted value left out, as a table."""
+    reasons = intake.quarantine.explode("reasons")["reasons"].drop_nulls().str.replace(r"'.*'", "…")
+    lines = [f"| {reason} | {count} |" for reason, count in reasons.value_counts(sort=True).head(20).rows()]
+    return dg.MetadataValue.md("\n".join(["| reason | records |", "|---|---|", *lines]))

@@ -1,0 +1,1 @@
+"""PD with interval, points and band; the same functions for batch and stream."""
