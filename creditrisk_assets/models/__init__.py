@@ -1,0 +1,1 @@
+"""Models of default: outcomes, design, evidence, posterior, logistic benchmark and their comparison."""
