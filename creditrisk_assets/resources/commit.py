@@ -210,7 +210,7 @@ def commit(work: Overwrite) -> DeltaTable:
             return _attempt(work)
         except CommitFailedError as error:
             lost = error
-        time.sleep(random.uniform(0, min(LONGEST_PAUSE, 0.02 * 2**attempt)))
+        time.sleep(random.uniform(0, min(LONGEST_PAUSE, 0.02 * 2**attempt)))  # noqa: S311 - jitter, no secret
     raise LakeError(f"{work.table.name}: {ATTEMPTS} commits lost to other writers, run it again: {lost}") from lost
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import polars as pl
+from pydantic import Field
 
 from creditrisk_assets.columns import Table
 from creditrisk_assets.resources.delta import Lake, LakeError, Written
@@ -20,8 +21,8 @@ def s3_options(s3: "S3Config", client: "ClientConfig | None" = None) -> dict[str
     They cost a second to import, hence the caller names them only where S3 is configured. The bucket is
     part of the root, and an unset option is left to the environment.
     """
-    options = s3.str_dict() | (client.str_dict() if client else {})
-    return {name: value for name, value in options.items() if name not in {"provider", "bucket"}}
+    options = s3.model_dump(exclude_defaults=True) | (client.model_dump(exclude_defaults=True) if client else {})
+    return {name: str(value) for name, value in options.items() if name not in {"provider", "bucket"}}
 
 
 def column_schema(table: Table) -> dg.TableSchema:
@@ -80,9 +81,15 @@ def input_days(context: dg.InputContext) -> list[date] | None:
     return _days(context)
 
 
-def output_metadata(
-    table: Table, uri: str, written: Written, days: Sequence[date] | None
-) -> dict[str, Any]:
+def check_days(context: dg.AssetCheckExecutionContext) -> list[date] | None:
+    """Days a check looks at: those of the run for a partitioned check, None (the whole table) for a plain one."""
+    definition = context.get_step_execution_context().entity_partitions_def
+    if definition is None or not (context.has_partition_key or context.has_partition_key_range):
+        return None
+    return [partition_day(definition, key) for key in context.partition_keys]
+
+
+def output_metadata(table: Table, uri: str, written: Written, days: Sequence[date] | None) -> dict[str, Any]:
     """What the catalogue shows about one materialization."""
     metadata: dict[str, Any] = {
         "dagster/row_count": written.table_rows,
@@ -108,7 +115,7 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
     """
 
     root: str
-    storage_options: dict[str, str] = {}
+    storage_options: dict[str, str] = Field(default_factory=dict)
 
     @property
     def lake(self) -> Lake:
