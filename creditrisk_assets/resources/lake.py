@@ -45,14 +45,16 @@ def column_schema(table: Table) -> dg.TableSchema:
 
 
 def partition_day(definition: dg.PartitionsDefinition, key: str) -> date:
-    """The Date a partition key stands for; LakeError for keys that are not a day or longer.
+    """The Date a partition key stands for; LakeError for keys that are not whole days.
 
     An hour would share its Date with the other hours of the day and replace them.
     """
     if isinstance(definition, dg.TimeWindowPartitionsDefinition):
         window = definition.time_window_for_partition_key(key)
         if window.start.time() != time(0) or window.end.date() <= window.start.date():
-            raise LakeError(f"partition {key} is shorter than a day, and tables are partitioned by Date")
+            raise LakeError(
+                f"partition {key} is not a whole day or more from midnight, and tables are partitioned by Date"
+            )
         return window.start.date()
     try:
         return date.fromisoformat(key)
