@@ -100,10 +100,11 @@ def output_metadata(table: Table, uri: str, written: Written, days: Sequence[dat
         "delta_version": written.version,
         "table_bytes": written.table_bytes,
     }
+    rows = {day.isoformat(): 0 for day in days or ()} | dict(written.partition_rows)
     if days is not None and len(days) == 1:
-        metadata["dagster/partition_row_count"] = written.rows
+        metadata["dagster/partition_row_count"] = rows[days[0].isoformat()]
     elif days is not None:
-        metadata["partition_rows"] = dict(written.partition_rows)
+        metadata["partition_rows"] = rows
     return metadata
 
 

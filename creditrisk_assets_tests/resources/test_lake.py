@@ -76,8 +76,14 @@ def test_a_partition_of_the_run_without_rows_ends_up_empty(lake: Lake) -> None:
         return loans(FEBRUARY)
 
     lake.overwrite(LOANS, loans(JANUARY, FEBRUARY, MARCH), [JANUARY, FEBRUARY, MARCH])
-    run([only_february], lake.root, keys=(JANUARY_KEY, FEBRUARY_KEY))
+    result = run([only_february], lake.root, keys=(JANUARY_KEY, FEBRUARY_KEY))
+    assert metadata_of(result, ["raw", "loans"])["partition_rows"] == {JANUARY_KEY: 0, FEBRUARY_KEY: 2}
     assert_frame_equal(lake.scan(LOANS).collect().sort("loan_id"), loans(FEBRUARY, MARCH))
+
+
+def test_rows_of_no_vintage_do_not_count_as_rows_of_the_partition(lake: Lake) -> None:
+    shown = metadata_of(run([raw_ledger], lake.root, key=JANUARY_KEY), ["raw", "loans_ledger"])
+    assert (shown["dagster/partition_row_count"], shown["dagster/row_count"]) == (1, 2)
 
 
 def test_an_unpartitioned_asset_is_written_whole_and_read_back(lake: Lake) -> None:
