@@ -58,7 +58,7 @@ def _book(home: Home, loans: str | None, watch: Stopwatch) -> list[date]:
         from creditrisk_assets.simulation.book import simulate_loans
 
         with watch.stage("simulate", f"{LOANS:,} loans over {VINTAGES} vintages, known truth"):
-            loans = str(simulate_loans(loans=LOANS, vintages=VINTAGES, seed=SEED, out=home.files).path)
+            loans = str(simulate_loans(loans=LOANS, vintages=VINTAGES, seed=SEED, out=home.files).file)
     with watch.stage("discover", "vintages in the loan files"):
         files = find_files(loans, home.data / "landing")
         found = vintages_of(files)

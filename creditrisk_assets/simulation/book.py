@@ -70,8 +70,8 @@ def simulate_loans(
     arguments with a later observation give the same loans, later in life. `dirty` is the share of
     damaged records. Same arguments, same bytes.
 
-    Writes `loans_<first>_<last>.csv`, `truth.parquet` (id, vintage, log_odds, pd_term, pd_12m,
-    default_month_on_book, vintage_effect, damage; one row per loan) and `truth.json` (settings,
+    Writes `loans_<first>_<last>.csv`, `truth/truth.parquet` (id, vintage, log_odds, pd_term, pd_12m,
+    default_month_on_book, vintage_effect, damage; one row per loan) and `truth/truth.json` (settings,
     coefficients, effects, true AUC, records and damage by kind).
     One directory holds one book: a second one replaces the truth of the first.
 
@@ -91,8 +91,9 @@ def simulate_loans(
 
 def _publish(plan: _Plan, out: Path, settings: dict[str, Any]) -> SimulatedBook:
     """Draw the book and write its three files."""
-    out.mkdir(parents=True, exist_ok=True)
-    months, truth_file = plan.vintages, out / "truth.parquet"
+    # In a folder of its own: a book may be simulated into a landing folder, which takes every file for loans.
+    months, truth_file = plan.vintages, out / "truth" / "truth.parquet"
+    truth_file.parent.mkdir(parents=True, exist_ok=True)
     file = out / f"loans_{months[0]:%Y-%m}_{months[-1]:%Y-%m}.csv"
     part = file.with_name(file.name + ".part")
     with part.open("wb") as sink:
@@ -101,7 +102,7 @@ def _publish(plan: _Plan, out: Path, settings: dict[str, Any]) -> SimulatedBook:
     counts = count_kinds(plan.damage)
     rows = len(truth) + counts["duplicate"]
     auc = area_under_curve(truth["pd_term"].to_numpy(), truth["default_month_on_book"].is_not_null())
-    _write_facts(out / "truth.json", plan, settings, auc, rows)
+    _write_facts(truth_file.with_suffix(".json"), plan, settings, auc, rows)
     # Named last and at once: whoever watches the directory never reads half a file.
     part.replace(file)
     return SimulatedBook(file, truth_file, auc, months, rows, sum(counts.values()))

@@ -29,11 +29,8 @@ def test_every_raw_column_stands_in_the_file_and_nothing_is_left_behind() -> Non
     assert {column.name for column in RAW_LOANS.columns} - NOT_IN_FILES <= set(header)
     assert set(header) - {column.name for column in RAW_LOANS.columns} == {"id", "member_id", "issue_d", "policy_code"}
     assert header[:3] == ["id", "member_id", "loan_amnt"]
-    assert sorted(path.name for path in book().file.parent.iterdir()) == [
-        "loans_2014-01_2015-12.csv",
-        "truth.json",
-        "truth.parquet",
-    ]
+    assert sorted(path.name for path in book().file.parent.iterdir()) == ["loans_2014-01_2015-12.csv", "truth"]
+    assert sorted(path.name for path in book().truth.parent.iterdir()) == ["truth.json", "truth.parquet"]
 
 
 @pytest.mark.parametrize(

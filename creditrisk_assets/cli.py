@@ -1,0 +1,118 @@
+"""The `creditrisk` command: thin, every verb calls one function."""
+
+import json
+from datetime import date
+from pathlib import Path
+
+import click
+
+from creditrisk_assets.resources.environments import SettingsError, first_of_month
+
+
+class Month(click.ParamType[date]):
+    """A month written as 2011-01."""
+
+    name = "month"
+
+    def convert(self, value: str | date, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """The first day of the month."""
+        try:
+            month = first_of_month(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if not isinstance(month, date):
+            self.fail(f"{value!r} is not a month; write it as 2011-01", param, ctx)
+        return month
+
+
+MONTH = Month()
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """From raw loans to credit decisions with uncertainty."""
+
+
+@main.group()
+def simulate() -> None:
+    """Make data with known truth."""
+
+
+@simulate.command("loans")
+@click.option("--loans", type=click.IntRange(min=1), default=60_000, show_default=True, help="Loans in the book.")
+@click.option("--vintages", type=click.IntRange(min=1), default=36, show_default=True, help="Months of issue.")
+@click.option("--seed", type=int, default=7, show_default=True, help="The same seed gives the same bytes.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to write to.")
+@click.option("--first-vintage", type=MONTH, default="2014-01", show_default=True)
+@click.option("--observed-months", type=click.IntRange(min=0), default=60, show_default=True,
+              help="Months from the last vintage to the day the file was made.")  # fmt: skip
+@click.option("--dirty", type=float, default=0.0, show_default=True, help="Share of records damaged on purpose.")
+def simulate_loans(
+    loans: int, vintages: int, seed: int, out: Path, first_vintage: date, observed_months: int, dirty: float
+) -> None:
+    """Write a LendingClub-format book, and the truth behind it."""
+    from creditrisk_assets.simulation.book import simulate_loans as simulated
+
+    try:
+        book = simulated(loans=loans, vintages=vintages, seed=seed, out=out, first_vintage=first_vintage,
+                         observed_months=observed_months, dirty=dirty)  # fmt: skip
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{book.file}: {book.rows:,} records over {len(book.vintages)} vintages, true AUC {book.auc:.3f}")
+
+
+@main.command()
+@click.option("--loans", help="Real loan files (a file or a glob) instead of a simulated book.")
+@click.option("--once", is_flag=True, help="Exit after the summary.")
+@click.option("--port", type=int, default=3000, show_default=True, help="Where the Dagster UI listens.")
+def demo(loans: str | None, once: bool, port: int) -> None:
+    """Materialise everything, print one summary, then keep the Dagster UI up until Ctrl-C."""
+    from creditrisk_assets.local.demo import run_demo
+    from creditrisk_assets.local.home import DemoError
+    from creditrisk_assets.local.supervisor import ChildFailed
+    from creditrisk_assets.raw.sources import SourceError
+
+    try:
+        run_demo(loans, once, port, click.echo)
+    except (DemoError, ChildFailed, SourceError, SettingsError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+@main.command()
+@click.option("--model-date", type=MONTH, required=True, help="What was known when training: nothing later.")
+@click.option("--from", "first", type=MONTH, required=True, help="First test vintage.")
+@click.option("--to", "last", type=MONTH, required=True, help="Last test vintage.")
+@click.option("--features", type=click.Choice(["application", "application_with_price"]), default="application",
+              show_default=True)  # fmt: skip
+@click.option("--outcomes", type=click.Choice(["as_known", "final"]), default="as_known", show_default=True,
+              help="as_known: 12-month outcomes as known; final: split by issue date, final outcomes.")  # fmt: skip
+@click.option("--window", default=None, help="Training window in months, or expanding.  [default: the setting]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def evaluate(
+    model_date: date, first: date, last: date, features: str, outcomes: str, window: str | None, as_json: bool
+) -> None:
+    """Train both models at a date and test them on later vintages in the lake."""
+    from creditrisk_assets.models.evaluation import evaluate_lake, table
+    from creditrisk_assets.resources.delta import LakeError
+
+    try:
+        result = evaluate_lake(model_date, first, last, features, outcomes, window)
+    except (ValueError, LakeError) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(json.dumps(result, indent=2) if as_json else table(result))
+
+
+@main.command()
+@click.option("--check", is_flag=True, help="Fail when docs/tables.md is stale.")
+def docs(check: bool) -> None:
+    """Write docs/tables.md from the contracts."""
+    from creditrisk_assets.catalogue import tables_markdown
+    from creditrisk_assets.resources.environments import PROJECT
+
+    path, text = PROJECT / "docs" / "tables.md", tables_markdown()
+    if not check:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        click.echo(f"{path} written")
+    elif not path.exists() or path.read_text() != text:
+        raise click.ClickException(f"{path} is stale: run make docs")
