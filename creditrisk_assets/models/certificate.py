@@ -17,7 +17,6 @@ from creditrisk_assets.models.evidence import Evidence, loan_blocks
 
 Array = NDArray[np.float64]
 
-DRAWS = 1000
 SMALLEST_EFFICIENCY = 0.4
 ROWS = 2048
 
@@ -32,16 +31,17 @@ class Certificate:
 
     @property
     def passed(self) -> bool:
-        """Do the draws stand for the exact posterior? Effective draws: at least 400 of 1000 in proportion."""
+        """Do the draws stand for the exact posterior? At least 40 in 100 of them must be effective."""
         draws = len(self.weights)
         limit = min(1 - 1 / math.log10(draws), 0.7)
         return self.k_hat < limit and self.effective >= SMALLEST_EFFICIENCY * draws
 
-    def resampled(self, seed: int) -> NDArray[np.int64]:
-        """Indices (S,) of a systematic resample by weight, in a random order."""
+    def resampled(self, seed: int, count: int) -> NDArray[np.int64]:
+        """Indices (count,) of a systematic resample by weight, in a random order."""
         generator = np.random.default_rng(seed)
-        ticks = (np.arange(len(self.weights)) + generator.random()) / len(self.weights)
-        return generator.permutation(np.searchsorted(np.cumsum(self.weights), ticks).clip(max=len(self.weights) - 1))
+        ticks = (np.arange(count) + generator.random()) / count
+        found = np.searchsorted(np.cumsum(self.weights), ticks).clip(max=len(self.weights) - 1)
+        return generator.permutation(found)
 
 
 def _block_log_likelihood(design: Design, encoded: Encoded, outcome: Array, tables: list[NDArray[np.float32]]) -> Array:
