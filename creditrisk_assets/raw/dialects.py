@@ -24,7 +24,9 @@ _YEAR_FIRST = re.compile(r"(\d{4})[-/](\d{1,2})(?:[-/](\d{1,2})(?:[ T].*)?)?")
 _MONTH_YEAR = re.compile(r"([A-Za-z]{3})[- ](\d{4}|\d{2})")
 _YEAR_MONTH = re.compile(r"(\d{1,2})[- ]([A-Za-z]{3})")
 _TERM = re.compile(r"(\d{1,3})(?:\.0+)?\s*(?:months?)?", re.IGNORECASE)
-_EMPLOYMENT = re.compile(r"(\d{1,2})(?:\.0+)?\+?\s*(?:years?)?", re.IGNORECASE)
+_EMPLOYMENT = re.compile(r"(\d{1,2}(?:\.\d+)?)\+?\s*(?:years?)?", re.IGNORECASE)
+_UNDER_A_YEAR = re.compile(r"<\s*1\s*(?:year)?", re.IGNORECASE)
+_GROUPED = re.compile(r"[-+]?\s*\$?\s*(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d*)?\s*%?")
 
 
 def month(text: str) -> date | None:
@@ -65,7 +67,7 @@ def term(text: str) -> int | None:
 
 def employment(text: str) -> float | None:
     """Years in "< 1 year" (0), "4 years" or "10+ years" (10)."""
-    if text.startswith("<"):
+    if _UNDER_A_YEAR.fullmatch(text):
         return 0.0
     found = _EMPLOYMENT.fullmatch(text)
     return float(found[1]) if found else None
@@ -94,9 +96,14 @@ def flag(text: str) -> bool | None:
 
 
 def number(text: str) -> float | None:
-    """Number written with blanks, thousands separators, a dollar or a percent sign."""
+    """Number written with blanks, thousands separators, a dollar or a percent sign.
+
+    A comma elsewhere than between thousands is no number: "10,65" may be meant as 10.65.
+    """
+    if not _GROUPED.fullmatch(text):
+        return None
     try:
-        return float(text.replace(",", "").replace("$", "").replace("%", "").replace("_", "x"))
+        return float(re.sub(r"[,$%\s]", "", text))
     except ValueError:
         return None
 
@@ -116,27 +123,24 @@ def read(texts: pl.Series, parse: Parse) -> pl.Series:
     Whole numbers come back as Float64, so that "7.5" can be told from "7"; percentages keep the
     scale they are written in (see `intake.percent`).
     """
+    if parse in ("number", "count", "percent"):
+        return _numbers(texts)
     bare = texts.str.strip_chars()
     if parse == "text":
         return bare.set(bare == "", None)
-    if parse in ("number", "count", "percent"):
-        return _numbers(bare)
     reader, dtype = _READERS[parse]
     distinct = bare.unique().drop_nulls()
     known = [value for value in distinct.to_list() if value.lower() not in NOTHING]
     return bare.replace_strict(known, [reader(value) for value in known], default=None, return_dtype=dtype)
 
 
-def _numbers(bare: pl.Series) -> pl.Series:
-    numbers = bare.cast(pl.Float64, strict=False)
-    if numbers.null_count() == bare.null_count():
+def _numbers(texts: pl.Series) -> pl.Series:
+    numbers = texts.cast(pl.Float64, strict=False)
+    if numbers.null_count() == texts.null_count():
         return numbers
-    failed = bare.filter(numbers.is_null() & bare.is_not_null()).unique()
-    known = [value for value in failed.to_list() if value.lower() not in NOTHING]
-    if not known:
-        return numbers
-    mended = bare.replace_strict(known, [number(value) for value in known], default=None, return_dtype=pl.Float64)
-    return numbers.fill_null(mended)
+    failed = texts.filter(numbers.is_null() & texts.is_not_null()).unique().to_list()
+    mended = [number(text.strip()) for text in failed]
+    return numbers.fill_null(texts.replace_strict(failed, mended, default=None, return_dtype=pl.Float64))
 
 
 def unreadable(texts: pl.Expr, values: pl.Expr) -> pl.Expr:

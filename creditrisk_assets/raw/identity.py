@@ -1,13 +1,20 @@
 """Which loan a record is about: stable identifiers, and repeats of the same loan."""
 
+from collections.abc import Sequence
+
 import polars as pl
+
+from creditrisk_assets.raw.dialects import NOTHING
 
 _DIGEST_KEY = "creditrisk-loan1"  # changing it changes every surrogate identifier
 _NUMBERS = {
     "loan_amnt": 100, "term": 1, "int_rate": 100, "installment": 100, "annual_inc": 1, "dti": 100,
     "delinq_2yrs": 1, "inq_last_6mths": 1, "open_acc": 1, "total_acc": 1, "revol_bal": 1, "revol_util": 10,
 }  # fmt: skip
-_TEXTS = ("vintage", "earliest_cr_line", "home_ownership", "purpose", "addr_state", "zip_code")
+_LOAN = ("vintage", "loan_id")
+_MONTHS = ("vintage", "earliest_cr_line")
+_TEXTS = ("home_ownership", "purpose", "addr_state", "zip_code")
+_MISSING = -(2**62)
 
 
 def loan_id(given: pl.Expr) -> pl.Expr:
@@ -16,30 +23,42 @@ def loan_id(given: pl.Expr) -> pl.Expr:
     The digest sees canonical values of what never changes after the application, not spellings:
     the same loan keeps its identifier in every dialect, row order and later snapshot.
     """
-    numbers = [(pl.col(name) * scale).round().cast(pl.Int64).cast(pl.String) for name, scale in _NUMBERS.items()]
-    texts = [pl.col(name).cast(pl.String).str.to_uppercase() for name in _TEXTS]
-    canonical = pl.concat_str([part.fill_null("") for part in (*numbers, *texts)], separator="|")
-    digest = canonical.map_batches(_digest, return_dtype=pl.String, is_elementwise=True)
-    return pl.coalesce(given, digest).alias("loan_id")
+    # Here and not only in `_digest`: threads of polars importing pandas at once can deadlock.
+    import pandas.util  # noqa: F401
+
+    numbers = [(pl.col(name) * scale).round() for name, scale in _NUMBERS.items()]
+    whole = [part.cast(pl.Int64).fill_null(_MISSING) for part in (*numbers, *(pl.col(name) for name in _MONTHS))]
+    texts = [pl.col(name).str.to_uppercase().fill_null("") for name in _TEXTS]
+    digest = pl.map_batches([*whole, *texts], _digest, return_dtype=pl.String, is_elementwise=True)
+    return pl.coalesce(_given(given), digest).alias("loan_id")
 
 
-def _digest(texts: pl.Series) -> pl.Series:
-    from pandas.util import hash_array
+def _given(identifier: pl.Expr) -> pl.Expr:
+    """The lender's identifier as text: tables that held it as a float wrote 1077501 as 1077501.0."""
+    bare = identifier.str.replace(r"^(\d+)\.0+$", "${1}")
+    return pl.when(~bare.str.to_lowercase().is_in(list(NOTHING))).then(bare)
 
-    digests = hash_array(texts.to_numpy(), hash_key=_DIGEST_KEY, categorize=False)
-    return ("x" + pl.Series(digests, dtype=pl.UInt64).cast(pl.String).str.zfill(20)).alias(texts.name)
+
+def _digest(parts: Sequence[pl.Series]) -> pl.Series:
+    import pandas as pd
+    from pandas.util import hash_array, hash_pandas_object
+
+    hashes = {index: hash_array(part.to_numpy(), hash_key=_DIGEST_KEY) for index, part in enumerate(parts)}
+    digests = hash_pandas_object(pd.DataFrame(hashes), index=False, hash_key=_DIGEST_KEY)
+    return "x" + pl.Series(digests.to_numpy(), dtype=pl.UInt64).cast(pl.String).str.zfill(20)
 
 
 def without_repeats(loans: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Split raw/loans rows into (each loan once, the repeats).
 
     The latest snapshot of a loan stays, of equal ones the first in file and line. The repeats
-    carry `kept`, the place of the record that stays.
+    carry `kept`, the place of the record that stays. Repeats are looked for within a vintage, so
+    that reading one vintage and reading all of them come to the same rows.
     """
     if loans["loan_id"].n_unique() == loans.height:
         return loans, loans.clear().with_columns(kept=pl.lit(None, pl.String))
     ranked = loans.sort(["observed_month", "file", "line"], descending=[True, False, False])
     place = pl.format("{} line {}", "file", "line")
-    ranked = ranked.with_columns(place.first().over("loan_id").alias("kept"))
-    first = pl.col("loan_id").is_first_distinct()
+    ranked = ranked.with_columns(place.first().over(_LOAN).alias("kept"))
+    first = pl.struct(_LOAN).is_first_distinct()
     return ranked.filter(first).drop("kept").sort("file", "line"), ranked.filter(~first)

@@ -1,5 +1,7 @@
 """From loan files to typed loans, quarantine and ledger; read = clean + quarantined."""
 
+from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -7,11 +9,13 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
+from creditrisk_assets.columns import Column
 from creditrisk_assets.contracts import RAW_LOANS, RAW_LOANS_LEDGER, RAW_LOANS_QUARANTINE
 from creditrisk_assets.raw.dialects import POLICY_PREFIX
 from creditrisk_assets.raw.identity import loan_id, without_repeats
-from creditrisk_assets.raw.records import LINE, Records, raw_texts, records
-from creditrisk_assets.raw.sources import FILE_COLUMNS, Source, names_of, opened
+from creditrisk_assets.raw.observed import OBSERVATIONS, last_backed, months_seen, until
+from creditrisk_assets.raw.records import LINE, Records, records
+from creditrisk_assets.raw.sources import FILE_COLUMNS, names_of, opened
 from creditrisk_assets.raw.typed import ISSUED, broken, columns_in, reasons, typed
 
 Book = tuple[date, date]
@@ -32,6 +36,16 @@ class Intake:
     unknown_columns: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class _Part:
+    """What came of one source, before repeats of its loans in other sources are known."""
+
+    found: Records
+    clean: pl.DataFrame
+    quarantine: pl.DataFrame
+    ledger: pl.DataFrame
+
+
 def read_loans(files: list[Path], book: Book, vintages: list[date] | None = None) -> Intake:
     """Read loan files, each in one pass.
 
@@ -40,51 +54,61 @@ def read_loans(files: list[Path], book: Book, vintages: list[date] | None = None
     (None: all); what belongs to no vintage is always part of the result. Raises SourceError for a
     file that cannot be used as a whole.
     """
-    names = names_of(files)
-    parts = []
-    with TemporaryDirectory(prefix="creditrisk-") as scratch:
-        for path in files:
-            with opened(path, names[path]) as sources:
-                parts += [_read_source(source, book, vintages, Path(scratch)) for source in sources]
-    return _merge(parts)
+    with ExitStack() as stack:
+        return _merge([_read(found, book, vintages) for found in _records_of(files, stack)])
 
 
 def vintages_of(files: list[Path]) -> list[date]:
     """The months of issue that occur in the files, in order."""
-    names = names_of(files)
-    found: set[date] = set()
-    with TemporaryDirectory(prefix="creditrisk-") as scratch:
-        for path in files:
-            with opened(path, names[path]) as sources:
-                for source in sources:
-                    issued = typed(records(source, Path(scratch)).frame, [ISSUED]).select("issue_d").unique()
-                    found.update(issued.drop_nulls().collect(engine="streaming")["issue_d"])
-    return sorted(found)
+    months: set[date] = set()
+    with ExitStack() as stack:
+        for found in _records_of(files, stack):
+            issued = typed(found.frame, [ISSUED]).select("issue_d").unique().drop_nulls()
+            months.update(issued.collect(engine="streaming")["issue_d"])
+    return sorted(months)
 
 
-def _read_source(source: Source, book: Book, vintages: list[date] | None, scratch: Path) -> Intake:
-    found = records(source, scratch)
-    columns = columns_in(source.header)
-    rows = typed(found.frame, columns)
-    rows = rows.with_columns(pl.when(pl.col("issue_d").is_between(*book)).then("issue_d").alias("vintage"))
-    if vintages is not None:
-        rows = rows.filter(pl.col("vintage").is_in(vintages) | pl.col("vintage").is_null())
-    rows = rows.with_columns(broken(columns).alias("broken"), _meets_credit_policy())
-    kept = rows.select(LINE, "vintage", "issue_d", "broken", "meets_credit_policy", *(c.name for c in columns[1:]))
-    every = kept.collect(engine="streaming")
-    observed = _observed_month(found, source)
-    bad = every.filter("broken")[LINE]
-    rejected = [_malformed(source, found)]
-    if bad.len():
-        told = rows.filter(pl.col(LINE).is_in(bad.implode())).select("vintage", LINE, reasons(columns, book))
-        rejected.append(_rejected(source, found, told.collect(engine="streaming")))
-    quarantine = pl.concat(rejected).sort("line")
-    clean = _complete(every.filter(~pl.col("broken")), source, observed)
-    read = pl.concat([every.select("vintage"), rejected[0].select("vintage")])
+def _records_of(files: list[Path], stack: ExitStack) -> list[Records]:
+    """Records of every source; what was unpacked for them lives as long as `stack`."""
+    names = names_of(list(dict.fromkeys(files)))
+    scratch = Path(stack.enter_context(TemporaryDirectory(prefix="creditrisk-")))
+    sources = [stack.enter_context(opened(path, name)) for path, name in names.items()]
+    return [records(source, scratch) for opening in sources for source in opening]
+
+
+def _read(found: Records, book: Book, vintages: list[date] | None) -> _Part:
+    columns = columns_in(found.source.header)
+    every, told, months = _checked(found, columns, book, vintages)
+    observed = last_backed(months)
+    if observed and any((every[name] > observed).any() for name in OBSERVATIONS if name in every.columns):
+        columns = until(observed, columns)
+        every, told, _ = _checked(found, columns, book, vintages)
+    malformed, name = _malformed(found), found.source.name
+    read = pl.concat([every.select("vintage"), malformed.select("vintage")])
     ledger = read.group_by("vintage").agg(pl.len().cast(pl.Int64).alias("read"))
-    ledger = ledger.with_columns(file=pl.lit(source.name), observed_month=pl.lit(observed, pl.Date))
-    known = {column.name for column in columns}
-    return Intake(clean, quarantine, ledger, found.notes, tuple(name for name in source.header if name not in known))
+    ledger = ledger.with_columns(file=pl.lit(name), observed_month=pl.lit(observed, pl.Date))
+    ordered = every.sort(LINE) if found.joined else every
+    clean = _complete(ordered.lazy().filter(~pl.col("broken")), name, observed, columns)
+    rejected = _with_texts(found, told) if told.height else malformed.clear()
+    return _Part(found, clean, pl.concat([malformed, rejected]).sort("line"), ledger)
+
+
+def _checked(
+    found: Records, columns: tuple[Column, ...], book: Book, vintages: list[date] | None
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Typed records of the wanted vintages, the reasons against the broken ones, months seen in all."""
+    kept = (LINE, "vintage", "broken", "meets_credit_policy", *(column.name for column in columns))
+    every, told, months = [], [], []
+    for texts in found.batches():
+        rows = typed(texts.lazy(), columns)
+        rows = rows.with_columns(pl.when(pl.col("issue_d").is_between(*book)).then("issue_d").alias("vintage"))
+        batch = rows.with_columns(broken(columns).alias("broken"), _meets_credit_policy()).collect()
+        months.append(months_seen(batch, columns))
+        if vintages is not None:
+            batch = batch.filter(pl.col("vintage").is_in(vintages) | pl.col("vintage").is_null())
+        every.append(batch.select(kept))
+        told.append(batch.filter("broken").select("vintage", reasons(columns, book), line=LINE))
+    return pl.concat(every), pl.concat(told), pl.concat(months)
 
 
 def _meets_credit_policy() -> pl.Expr:
@@ -92,64 +116,53 @@ def _meets_credit_policy() -> pl.Expr:
     return (~status.str.starts_with(POLICY_PREFIX)).alias("meets_credit_policy")
 
 
-def _observed_month(found: Records, source: Source) -> date | None:
-    """The last month of which the file knows anything: its latest payment or credit report."""
-    dated = [column for column in columns_in(source.header) if column.name in ("last_pymnt_d", "last_credit_pull_d")]
-    if not dated:
-        return None
-    sane = [pl.when(~column.broken()).then(column.name).max().alias(column.name) for column in dated]
-    latest: date | None = (
-        typed(found.frame, dated).select(sane).select(pl.max_horizontal(pl.all())).collect(engine="streaming").item()
-    )
-    return latest
-
-
-def _complete(clean: pl.DataFrame, source: Source, observed: date | None) -> pl.DataFrame:
+def _complete(clean: pl.LazyFrame, name: str, observed: date | None, columns: Iterable[Column]) -> pl.DataFrame:
     """raw/loans of one source: columns the file lacks are empty, identifiers in place."""
-    lacking = [column for column in FILE_COLUMNS if column.name not in source.header]
-    given = pl.col("id") if "id" in clean.columns else pl.lit(None, pl.String)
-    frame = clean.lazy().with_columns(
+    present = {column.name for column in columns}
+    lacking = [column for column in FILE_COLUMNS if column.name not in present]
+    given = pl.col("id") if "id" in present else pl.lit(None, pl.String)
+    frame = clean.with_columns(
         *(pl.lit(None, column.dtype).alias(column.name) for column in lacking),
         line=LINE,
-        file=pl.lit(source.name),
+        file=pl.lit(name),
         observed_month=pl.max_horizontal(pl.lit(observed, pl.Date), "issue_d"),
     )
     return RAW_LOANS.conform(frame.with_columns(loan_id(given))).collect()
 
 
-def _malformed(source: Source, found: Records) -> pl.DataFrame:
+def _malformed(found: Records) -> pl.DataFrame:
     frame = found.malformed.lazy().with_columns(
-        vintage=pl.lit(None, pl.Date), file=pl.lit(source.name), reasons=pl.concat_list("reason")
+        vintage=pl.lit(None, pl.Date), file=pl.lit(found.source.name), reasons=pl.concat_list("reason")
     )
     return RAW_LOANS_QUARANTINE.conform(frame).collect()
 
 
-def _rejected(source: Source, found: Records, told: pl.DataFrame) -> pl.DataFrame:
-    lines = told[LINE].to_list()
-    texts = raw_texts(source, lines)
-    over_lines = pl.col("line").replace_strict(found.joined, default=None, return_dtype=pl.String)
-    texts = texts.with_columns(pl.coalesce(over_lines, "raw").alias("raw")) if found.joined else texts
-    frame = told.rename({LINE: "line"}).join(texts, on="line", how="left").with_columns(file=pl.lit(source.name))
-    return RAW_LOANS_QUARANTINE.conform(frame.lazy()).collect()
+def _with_texts(found: Records, told: pl.DataFrame) -> pl.DataFrame:
+    """raw/loans_quarantine from the vintage, line and reasons of one source's records."""
+    texts = found.raw_texts(told["line"].to_list())
+    frame = told.lazy().with_columns(file=pl.lit(found.source.name)).join(texts.lazy(), on="line", how="left")
+    return RAW_LOANS_QUARANTINE.conform(frame).collect()
 
 
-def _merge(parts: list[Intake]) -> Intake:
+def _merge(parts: list[_Part]) -> Intake:
     clean, repeats = without_repeats(pl.concat([part.clean for part in parts]))
-    told = repeats.lazy().with_columns(
-        reasons=pl.concat_list(pl.format("loan_id: {} is already in {}", "loan_id", "kept")),
-        raw=pl.struct(pl.exclude("kept")).struct.json_encode(),
-    )
-    quarantine = pl.concat([*(part.quarantine for part in parts), RAW_LOANS_QUARANTINE.conform(told).collect()])
-    ledger = pl.concat([part.ledger for part in parts]).group_by("vintage", "file")
-    counted = ledger.agg(pl.col("observed_month").max(), pl.col("read").sum())
+    known_already = pl.format("loan_id: {} is already in {}", "loan_id", "kept")
+    repeats = repeats.select("file", "line", "vintage", reasons=pl.concat_list(known_already))
+    quarantines = [part.quarantine for part in parts]
+    for part in parts if repeats.height else []:
+        told = repeats.filter(file=part.found.source.name).drop("file")
+        quarantines.append(_with_texts(part.found, told))
+    quarantine = pl.concat(quarantines).sort("file", "line")
+    sources = [part.found.source for part in parts]
+    unknown = {name for source in sources for name in source.unknown_columns}
+    notes = tuple(note for part in parts for note in part.found.notes)
+    return Intake(clean, quarantine, _ledger(parts, clean, quarantine), notes, tuple(sorted(unknown)))
+
+
+def _ledger(parts: list[_Part], clean: pl.DataFrame, quarantine: pl.DataFrame) -> pl.DataFrame:
+    counted = pl.concat([part.ledger for part in parts])
     for name, frame in (("clean", clean), ("quarantined", quarantine)):
         counts = frame.group_by("vintage", "file").agg(pl.len().cast(pl.Int64).alias(name))
         counted = counted.join(counts, on=["vintage", "file"], how="left", nulls_equal=True)
     counted = counted.with_columns(pl.col("clean", "quarantined").fill_null(0)).sort("vintage", "file")
-    return Intake(
-        clean,
-        quarantine,
-        RAW_LOANS_LEDGER.conform(counted.lazy()).collect(),
-        tuple(note for part in parts for note in part.notes),
-        tuple(sorted({name for part in parts for name in part.unknown_columns})),
-    )
+    return RAW_LOANS_LEDGER.conform(counted.lazy()).collect()

@@ -6,109 +6,116 @@ and their text, the good ones next to them are kept, and a file without any irre
 to polars as it stands.
 """
 
-import csv
-import io
+import re
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
 
-from creditrisk_assets.raw.sources import Source
+from creditrisk_assets.raw.lines import Lines, lines_of
+from creditrisk_assets.raw.sources import KNOWN, Source
 
 LINE = "__line"
 LONGEST_RECORD_LINES = 50
-_QUOTED = r'"(?:[^"]|"")*"'
-_MARK = "\x02"
-_NOTES = r'^"?(?:Total amount funded|Loans that do not meet the credit policy|Notes offered by)'
+BATCH_RECORDS = 100_000
+_QUOTED = r'"[^"]*(?:""[^"]*)*"'
+_MARK = "\x00"  # stands for a quoted field; lines that hold one of their own are malformed
+_BESIDE = f"[^,]{_MARK}|{_MARK}[^,]"
+_NOTES = (
+    r'^\s*"?(?:Total amount funded|Loans that do not meet the credit policy|Notes offered by)'
+    r'[^,]*[,\d\s"]*$'  # a record would hold more than digits behind its first field
+)
 
 
 @dataclass(frozen=True)
 class Records:
     """The records of one source.
 
-    `frame` scans the good ones: LINE (first physical line) and the header's columns, all text.
+    `frame` scans the good ones: LINE (first physical line) and the known columns, all text.
     `malformed` holds line, raw and reason of the rest; `notes` the summary lines, which are no
     records; `joined` the text of good records that run over several lines, by first line.
     """
 
+    source: Source
     frame: pl.LazyFrame
     malformed: pl.DataFrame
+    lines: Lines | None = None
     notes: tuple[str, ...] = ()
     joined: dict[int, str] = field(default_factory=dict)
 
+    def batches(self) -> Iterator[pl.DataFrame]:
+        """The good records in batches, at least one: small enough for memory, large enough for speed."""
+        yield self.frame.head(0).collect()
+        yield from self.frame.collect_batches(chunk_size=BATCH_RECORDS, maintain_order=True)
+
+    def raw_texts(self, wanted: list[int]) -> pl.DataFrame:
+        """Text of the records that start at the `wanted` lines: columns line, raw."""
+        if self.lines is None:
+            return _parquet_texts(self.source, wanted)
+        texts = self.lines.texts([line for line in wanted if line not in self.joined])
+        texts.update((line, self.joined[line]) for line in wanted if line in self.joined)
+        schema = {"line": pl.Int64, "raw": pl.String}
+        return pl.DataFrame({"line": list(texts), "raw": list(texts.values())}, schema=schema)
+
 
 def records(source: Source, scratch: Path) -> Records:
-    """Split `source` into records; `scratch` is a folder for a mended copy when one is needed."""
+    """Split `source` into records; `scratch` is a folder for mended copies when they are needed."""
     if source.parquet:
-        return _parquet(source)
-    lines = _lines(source.path).slice(source.header_lines)
+        return Records(source, _parquet(source), _no_malformed())
+    folder = Path(tempfile.mkdtemp(dir=scratch))
+    lines = lines_of(source.path, folder / "utf8.csv")
+    body = lines.scan().slice(source.header_lines)
     width = len(source.header)
-    irregular = lines.filter(_irregular(width)).collect(engine="streaming")
-    if irregular.is_empty():
-        return Records(_scan(source.path, source.header, source.header_lines), _no_malformed())
-    sorted_out = _sort_out(source, irregular, width)
-    mended = scratch / (source.name.replace("/", "_") + ".mended.csv")
-    _write_mended(lines, sorted_out, mended)
-    frame = _scan(mended, (LINE, *source.header), 0).with_columns(pl.col(LINE).cast(pl.Int64))
+    irregular = body.filter(_irregular(width) | pl.col("line").is_in(lines.foreign))
+    unclear = irregular.with_columns(pl.col("text").str.contains(_NOTES).alias("note")).collect(engine="streaming")
+    if unclear.is_empty():
+        return Records(source, _scan(lines.path, source.header, source.header_lines), _no_malformed(), lines)
+    sorted_out = _sort_out(lines, unclear, width)
+    mended = folder / "mended.csv"
+    _write_mended(body, sorted_out, mended)
+    frame = _scan(mended, (LINE, *source.header), 0)
     malformed = pl.DataFrame(sorted_out.malformed, schema=_no_malformed().schema, orient="row")
-    return Records(frame, malformed, tuple(sorted_out.notes), sorted_out.joined)
+    return Records(source, frame, malformed, lines, tuple(sorted_out.notes), sorted_out.joined)
 
 
-def raw_texts(source: Source, wanted: list[int]) -> pl.DataFrame:
-    """Physical text of the records starting at the `wanted` lines: columns line, raw."""
-    if source.parquet:
-        rows = pl.scan_parquet(source.path).with_row_index("line", offset=1)
-        rows = rows.filter(pl.col("line").is_in(wanted)).with_columns(pl.col("line").cast(pl.Int64))
-        return rows.select("line", pl.struct(pl.exclude("line")).struct.json_encode().alias("raw")).collect()
-    return _lines(source.path).filter(pl.col("line").is_in(wanted)).collect(engine="streaming").rename({"text": "raw"})
+def _parquet(source: Source) -> pl.LazyFrame:
+    scan = pl.scan_parquet(source.path, glob=False)
+    renamed = zip(scan.collect_schema(), source.header, strict=True)
+    texts = scan.select(pl.col(old).cast(pl.String).alias(name) for old, name in renamed if name in KNOWN)
+    return texts.with_row_index(LINE, offset=1).with_columns(pl.col(LINE).cast(pl.Int64))
 
 
-def _parquet(source: Source) -> Records:
-    scan = pl.scan_parquet(source.path)
-    renamed = dict(zip(scan.collect_schema(), source.header, strict=True))
-    flat = [name for name, dtype in scan.collect_schema().items() if not dtype.is_nested() and dtype != pl.Binary]
-    texts = scan.select(pl.col(name).cast(pl.String).alias(renamed[name]) for name in flat)
-    frame = texts.with_row_index(LINE, offset=1).with_columns(pl.col(LINE).cast(pl.Int64))
-    return Records(frame, _no_malformed())
+def _parquet_texts(source: Source, wanted: list[int]) -> pl.DataFrame:
+    """A row of a parquet file has no text of its own: the values read from it, as JSON."""
+    rows = _parquet(source).filter(pl.col(LINE).is_in(wanted))
+    raw = pl.struct(pl.exclude(LINE)).struct.json_encode()
+    return rows.select(pl.col(LINE).alias("line"), raw.alias("raw")).collect()
 
 
 def _no_malformed() -> pl.DataFrame:
     return pl.DataFrame(schema={"line": pl.Int64, "raw": pl.String, "reason": pl.String})
 
 
-def _lines(path: Path) -> pl.LazyFrame:
-    """Physical lines with their number from 1; bytes that are not UTF-8 become U+FFFD."""
-    scan = pl.scan_csv(
-        path,
-        has_header=False,
-        separator="\x01",
-        quote_char=None,
-        schema={"text": pl.String},
-        encoding="utf8-lossy",
-        row_index_name="line",
-        row_index_offset=1,
-        truncate_ragged_lines=True,
-    )
-    return scan.select(pl.col("line").cast(pl.Int64), pl.col("text").fill_null("").str.strip_chars_end("\r"))
-
-
 def _irregular(width: int) -> pl.Expr:
     """Lines that are not one well-formed record of `width` fields by themselves."""
-    marked = pl.col("text").str.replace_all(_QUOTED, _MARK)
+    text = pl.col("text")
+    marked = text.str.replace_all(_QUOTED, _MARK)
     commas = marked.str.count_matches(",", literal=True)
-    stray = marked.str.contains('"', literal=True) | marked.str.contains(f"[^,]{_MARK}|{_MARK}[^,]")
-    return (commas != width - 1) | stray | pl.col("text").str.contains("\ufffd", literal=True)
+    stray = marked.str.contains('"', literal=True) | marked.str.contains(_BESIDE)
+    return (commas != width - 1) | stray | text.str.contains(_MARK, literal=True) | text.str.contains(_NOTES)
 
 
 def _scan(path: Path, header: tuple[str, ...], skip: int) -> pl.LazyFrame:
-    names = [name if name and header.index(name) == index else f"__{index}" for index, name in enumerate(header)]
+    """LINE and the known columns; columns nobody reads may be named like anything, or like nothing."""
+    names = [name if name in KNOWN or name == LINE else f"__{index}" for index, name in enumerate(header)]
     scan = pl.scan_csv(
-        path, has_header=False, skip_lines=skip, schema=dict.fromkeys(names, pl.String), row_index_name="__row",
-        row_index_offset=skip + 1,
+        path, has_header=False, skip_lines=skip, schema=dict.fromkeys(names, pl.String), glob=False,
+        row_index_name=None if LINE in names else LINE, row_index_offset=skip + 1,
     )  # fmt: skip
-    if LINE in names:
-        return scan.drop("__row")
-    return scan.with_columns(pl.col("__row").cast(pl.Int64).alias(LINE)).drop("__row")
+    return scan.select(pl.col(LINE).cast(pl.Int64), *(name for name in names if name in KNOWN))
 
 
 @dataclass
@@ -121,61 +128,71 @@ class _SortedOut:
     dropped: set[int]
 
 
-def _sort_out(source: Source, irregular: pl.DataFrame, width: int) -> _SortedOut:
+def _sort_out(lines: Lines, unclear: pl.DataFrame, width: int) -> _SortedOut:
     result = _SortedOut([], {}, [], set())
-    _join(source, irregular, width, result)
-    for line, text, note in irregular.with_columns(pl.col("text").str.contains(_NOTES).alias("note")).iter_rows():
+    _join(lines, unclear, width, result)
+    foreign = frozenset(lines.foreign)
+    for line, text, note in unclear.iter_rows():
         if line in result.dropped:
             continue
         result.dropped.add(line)
         if note:
             result.notes.append(text.strip())
         elif text.strip():
-            result.malformed.append((line, text, _reason(text, width)))
+            result.malformed.append((line, text, _reason(text, width, line in foreign)))
     return result
 
 
-def _join(source: Source, irregular: pl.DataFrame, width: int, result: _SortedOut) -> None:
+def _join(lines: Lines, unclear: pl.DataFrame, width: int, result: _SortedOut) -> None:
     """Records over several lines run from one odd number of quotes to the next."""
-    odd = irregular.filter(pl.col("text").str.count_matches('"', literal=True) % 2 == 1)["line"].to_list()
-    spans = [pair for pair in zip(odd, odd[1:], strict=False) if pair[1] - pair[0] <= LONGEST_RECORD_LINES]
+    odd = unclear.filter(pl.col("text").str.count_matches('"', literal=True) % 2 == 1)["line"].to_list()
+    spans = [pair for pair in pairwise(odd) if pair[1] - pair[0] <= LONGEST_RECORD_LINES]
     wanted = sorted({line for first, last in spans for line in range(first, last + 1)})
-    texts = dict(raw_texts(source, wanted).iter_rows()) if wanted else {}
+    texts = lines.texts(wanted) if wanted else {}
+    foreign = frozenset(lines.foreign)
     for first, last in spans:
         if first in result.dropped:
             continue
         text = "\n".join(texts[line] for line in range(first, last + 1))
-        if _fields(text) == width and "\ufffd" not in text:
+        if _well_formed(text, width) and foreign.isdisjoint(range(first, last + 1)):
             result.joined[first] = text
             result.dropped.update(range(first, last + 1))
 
 
+def _well_formed(text: str, width: int) -> bool:
+    """Are these lines one record?
+
+    Two lines that each lost a quote look like one record too, whose quoted text holds the fields
+    of both (and of every good record between them): such a text has a whole record's commas.
+    """
+    swallowed = any("\n" in quoted and quoted.count(",") >= width - 1 for quoted in re.findall(_QUOTED, text))
+    return _fields(text) == width and _MARK not in text and not swallowed
+
+
 def _fields(text: str) -> int:
-    if '"' not in text:
-        return text.count(",") + 1
-    try:
-        rows = list(csv.reader(io.StringIO(text), strict=True))
-    except csv.Error:
-        return 0
-    return len(rows[0]) if len(rows) == 1 else 0
+    """Number of fields; 0 when a quote stands where none may."""
+    marked = re.sub(_QUOTED, _MARK, text)
+    return 0 if '"' in marked or re.search(_BESIDE, marked) else marked.count(",") + 1
 
 
-def _reason(text: str, width: int) -> str:
-    if "\ufffd" in text:
-        return "record: not UTF-8; save the file in UTF-8"
+def _reason(text: str, width: int, foreign: bool) -> str:
+    if foreign:
+        return "record: not UTF-8, shown as Latin-1; save the file in UTF-8"
+    if _MARK in text:
+        return "record: holds a NUL byte"
     fields = _fields(text)
     if not fields:
-        return "record: a quote is not closed or not doubled"
+        return "record: a quote is not closed, not doubled, or not at the edge of its field"
     return f"record: {fields} fields where the header has {width}"
 
 
-def _write_mended(lines: pl.LazyFrame, sorted_out: _SortedOut, path: Path) -> None:
+def _write_mended(body: pl.LazyFrame, sorted_out: _SortedOut, path: Path) -> None:
     """Write the good records, each behind its line number and a comma."""
     dropped = pl.Series(sorted(sorted_out.dropped), dtype=pl.Int64)
     joined = pl.DataFrame(
         {"line": list(sorted_out.joined), "text": list(sorted_out.joined.values())},
         schema={"line": pl.Int64, "text": pl.String},
     )
-    single = lines.filter(~pl.col("line").is_in(dropped.implode()))
+    single = body.filter(~pl.col("line").is_in(dropped.implode()))
     good = pl.concat([single, joined.lazy()]).select(pl.format("{},{}", "line", "text"))
     good.sink_csv(path, include_header=False, quote_style="never")

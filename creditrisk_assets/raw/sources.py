@@ -8,7 +8,6 @@ import csv
 import difflib
 import glob
 import gzip
-import io
 import shutil
 import tempfile
 import zipfile
@@ -17,6 +16,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import polars as pl
 
 from creditrisk_assets.contracts import RAW_LOANS
 
@@ -29,7 +30,8 @@ REQUIRED = ("issue_d", *(column.name for column in FILE_COLUMNS if not column.nu
 SUFFIXES = (".csv", ".csv.gz", ".zip", ".parquet")
 HEADER_WITHIN_LINES = 25
 
-_KNOWN = frozenset({"id", "issue_d", *(column.name for column in FILE_COLUMNS)})
+KNOWN = frozenset({"id", "issue_d", *(column.name for column in FILE_COLUMNS)})
+_NOT_TEXTS = (pl.Binary, pl.Object, pl.Duration, pl.Time)
 
 
 class SourceError(ValueError):
@@ -52,6 +54,11 @@ class Source:
     header_lines: int
     parquet: bool = False
 
+    @property
+    def unknown_columns(self) -> tuple[str, ...]:
+        """Named columns of the file that stand in no contract."""
+        return tuple(name for name in self.header if name and name not in KNOWN)
+
 
 def find_files(loans: str | None, landing: Path) -> list[Path]:
     """Files named by `loans` (a file or a glob), or everything usable in the landing folder.
@@ -59,14 +66,16 @@ def find_files(loans: str | None, landing: Path) -> list[Path]:
     Raises SourceError when nothing is there, or when `loans` names a folder.
     """
     if loans is None:
-        files = sorted(path for path in landing.glob("*") if path.name.endswith(SUFFIXES) and path.is_file())
+        files = sorted(path for path in landing.glob("*") if path.name.lower().endswith(SUFFIXES) and path.is_file())
         if not files:
             remedy = "Put LendingClub files there, or set CREDITRISK_LOANS to a file or a glob"
             raise SourceError(landing, "no loan files (" + ", ".join(SUFFIXES) + ")", remedy)
         return files
     if Path(loans).is_dir():
         raise SourceError(loans, "is a folder, not a file", f"Name a file, or a glob such as {Path(loans) / '*.csv'}")
-    found = [Path(loans)] if Path(loans).exists() else [Path(path) for path in sorted(glob.glob(loans))]
+    named = Path(loans)
+    matching = glob.glob(loans, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
+    found = [named] if named.exists() else [Path(path) for path in sorted(matching)]
     files = [path for path in found if path.is_file()]
     if not files:
         raise SourceError(loans, "no such file", "Check the path; a glob must match at least one file")
@@ -86,12 +95,19 @@ def opened(path: Path, name: str) -> Iterator[list[Source]]:
     A zip gives one source for each csv in it. Raises SourceError for what cannot be opened.
     """
     with tempfile.TemporaryDirectory(prefix="creditrisk-") as folder:
-        try:
-            with path.open("rb") as stream:
-                magic = stream.read(4)
-            yield _sources(path, name, magic, Path(folder))
-        except PermissionError as error:
-            raise SourceError(name, "may not be read by this user", "Grant read permission") from error
+        yield _sources(path, name, _magic(path, name), Path(folder))
+
+
+def _magic(path: Path, name: str) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(4)
+    except PermissionError as error:
+        raise SourceError(name, "may not be read by this user", "Grant read permission") from error
+    except IsADirectoryError as error:
+        raise SourceError(name, "is a folder, not a file", "Name a file, or a glob that matches files") from error
+    except FileNotFoundError as error:
+        raise SourceError(name, "no such file", "Check the path") from error
 
 
 def _sources(path: Path, name: str, magic: bytes, folder: Path) -> list[Source]:
@@ -101,7 +117,7 @@ def _sources(path: Path, name: str, magic: bytes, folder: Path) -> list[Source]:
         return [_parquet(path, name)]
     if magic.startswith(b"\x1f\x8b"):
         return [_plain(_gunzip(path, name, folder / "loans.csv"), name)]
-    if magic.startswith(b"PK\x03\x04"):
+    if magic in (b"PK\x03\x04", b"PK\x05\x06"):
         return [_plain(member, label) for member, label in _unzip(path, name, folder)]
     return [_plain(path, name)]
 
@@ -119,9 +135,9 @@ def _unzip(path: Path, name: str, folder: Path) -> list[tuple[Path, str]]:
     try:
         with zipfile.ZipFile(path) as packed:
             members = [item for item in packed.namelist() if item.lower().endswith(".csv")]
+            members = [item for item in members if not item.startswith("__MACOSX")]
             if not members:
                 raise SourceError(name, "the zip holds no .csv file", "Pack the loan file itself")
-            members = [item for item in members if not item.startswith("__MACOSX")]
             extracted = []
             for index, member in enumerate(members):
                 target = folder / f"{index}.csv"
@@ -134,17 +150,15 @@ def _unzip(path: Path, name: str, folder: Path) -> list[tuple[Path, str]]:
 
 
 def _parquet(path: Path, name: str) -> Source:
-    import polars as pl
-
     try:
-        schema = pl.scan_parquet(path).collect_schema()
+        schema = pl.scan_parquet(path, glob=False).collect_schema()
     except (pl.exceptions.PolarsError, OSError) as error:
         raise SourceError(name, f"damaged parquet ({error})", "Write the file again") from error
     header = tuple(_contract_name(column) for column in schema)
     _require(name, header)
     for original, column in zip(schema, header, strict=True):
         dtype = schema[original]
-        if column in _KNOWN and (dtype.is_nested() or dtype in (pl.Binary, pl.Object)):
+        if column in KNOWN and (dtype.is_nested() or dtype in _NOT_TEXTS):
             raise SourceError(name, f"column {column} is {dtype}", "Write it as text, number or date")
     return Source(name, path, header, 0, parquet=True)
 
@@ -154,11 +168,13 @@ def _plain(path: Path, name: str) -> Source:
         head = stream.read(1 << 20)
     if not head.strip():
         raise SourceError(name, "the file is empty", "Export it again")
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in head[:4096]:
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or head[:4096].count(0) * 10 > len(head[:4096]):
         raise SourceError(name, "is not UTF-8 text (UTF-16 or binary)", "Save it as CSV in UTF-8")
-    lines = head.decode("utf-8-sig", errors="replace").splitlines()[:HEADER_WITHIN_LINES]
+    if b"\r" in head and b"\n" not in head:
+        raise SourceError(name, "ends its lines with a carriage return alone", "Save it with line feeds")
+    lines = head.decode("utf-8-sig", errors="replace").split("\n")[:HEADER_WITHIN_LINES]
     headers = [tuple(_contract_name(cell) for cell in _cells(line)) for line in lines]
-    known = [len(_KNOWN.intersection(header)) for header in headers]
+    known = [len(KNOWN.intersection(header)) for header in headers]
     best = max(range(len(headers)), key=lambda index: known[index])
     if known[best] < 3:
         first = next((index for index, header in enumerate(headers) if len(header) > 1), 0)
@@ -169,7 +185,7 @@ def _plain(path: Path, name: str) -> Source:
 
 def _cells(line: str) -> list[str]:
     try:
-        return next(csv.reader(io.StringIO(line)), [])
+        return next(csv.reader([line.rstrip("\r")]), [])
     except csv.Error:
         return []
 
@@ -181,12 +197,12 @@ def _contract_name(cell: str) -> str:
 
 def _require(name: str, header: tuple[str, ...], what: str = "") -> None:
     missing = [column for column in REQUIRED if column not in header]
-    twice = sorted({column for column in header if column in _KNOWN and header.count(column) > 1})
+    twice = sorted({column for column in header if column in KNOWN and header.count(column) > 1})
     if twice:
         raise SourceError(name, f"the header names {', '.join(twice)} twice", "Keep one column of each name")
     if not missing and not what:
         return
-    spare = [column for column in header if column and column not in _KNOWN]
+    spare = [column for column in header if column and column not in KNOWN]
     described = []
     for column in missing:
         nearest = difflib.get_close_matches(column, spare, n=1, cutoff=0.5)

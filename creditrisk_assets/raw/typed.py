@@ -82,7 +82,7 @@ def broken(columns: Iterable[Column]) -> pl.Expr:
         if column.dtype == pl.Int32:
             rules.append(_fraction(column))
         if column.dtype == pl.String:
-            rules.append(_too_long(column))
+            rules += [_too_long(column), _nul(column)]
     return pl.any_horizontal(rules)
 
 
@@ -93,7 +93,7 @@ def reasons(columns: Iterable[Column], book: tuple[date, date]) -> pl.Expr:
         f"issue_d: outside the book {book[0]:%Y-%m} to {book[1]:%Y-%m}"
         " (CREDITRISK_FIRST_VINTAGE, CREDITRISK_LAST_VINTAGE): "
     )
-    sentences = [pl.when(outside).then(pl.lit(told) + pl.col("issue_d").dt.strftime("%Y-%m"))]
+    sentences: list[pl.Expr] = [pl.when(outside).then(pl.lit(told) + pl.col("issue_d").dt.strftime("%Y-%m"))]
     for column in columns:
         sentences += _sentences(column)
     return pl.concat_list(sentences).list.drop_nulls().alias("reasons")
@@ -104,7 +104,8 @@ def _sentences(column: Column) -> list[pl.Expr]:
     raw, value = pl.col(f"raw:{name}"), pl.col(name)
     shown = raw.str.strip_chars().str.slice(0, 80)
     unreadable = dialects.unreadable(raw, value) if column.parse != "text" else pl.lit(False)
-    said = [pl.when(unreadable).then(pl.format(f"{name}: '{{}}' cannot be read as {column.parse}", shown))]
+    said: list[pl.Expr] = []
+    said.append(pl.when(unreadable).then(pl.format(f"{name}: '{{}}' cannot be read as {column.parse}", shown)))
     if not column.nullable:
         said.append(pl.when(value.is_null() & ~unreadable).then(pl.lit(f"{name}: missing")))
     out_of_bounds = replace(_bounds(column), nullable=True).broken()
@@ -112,7 +113,8 @@ def _sentences(column: Column) -> list[pl.Expr]:
     if column.dtype == pl.Int32:
         said.append(pl.when(_fraction(column)).then(pl.format(f"{name}: {{}} is not a whole number", shown)))
     if column.dtype == pl.String:
-        said.append(pl.when(_too_long(column)).then(pl.lit(f"{name}: longer than {LONGEST_TEXT} characters")))
+        said.append(pl.when(_too_long(column)).then(pl.lit(f"{name}: longer than {LONGEST_TEXT} bytes")))
+        said.append(pl.when(_nul(column)).then(pl.lit(f"{name}: holds a NUL byte")))
     return said
 
 
@@ -126,3 +128,7 @@ def _fraction(column: Column) -> pl.Expr:
 
 def _too_long(column: Column) -> pl.Expr:
     return (pl.col(f"raw:{column.name}").str.len_bytes() > LONGEST_TEXT).fill_null(False)
+
+
+def _nul(column: Column) -> pl.Expr:
+    return pl.col(f"raw:{column.name}").str.contains("\x00", literal=True).fill_null(False)
