@@ -1,0 +1,109 @@
+"""Features of a loan at application, and its outcome with maturity. No fitting here.
+
+The same expressions serve batch and stream: they look at one row at a time. Each reads only raw
+columns declared as known at application; a test traces every expression back to the contract.
+"""
+
+import polars as pl
+
+from creditrisk_assets.contracts import FEATURES_LOANS, HOMES, PURPOSES, STATES, SUB_GRADES
+
+HORIZON_MONTHS = 12
+MONTHS_TO_DEFAULT = 5
+"""From the last payment to default: one month to the first missed due date, four (120 days) late."""
+
+DEFAULTED_STATUSES = ("Charged Off", "Default")
+SMALLEST_INCOME = 1_000.0
+"""USD a year: keeps loan to income finite for incomes of zero and typing errors."""
+
+_DTI_NOT_COMPUTABLE = 999.0
+
+
+def features(raw: pl.LazyFrame) -> pl.LazyFrame:
+    """features/loans from raw/loans: one row per loan, application-time features and the outcome.
+
+    Values outside a feature's declared range are moved to its nearest end; placeholders (a debt
+    ratio of 999 or more, or below zero) become missing.
+    """
+    frame = raw.with_columns(**at_application(), **at_price()).with_columns(**outcome())
+    return FEATURES_LOANS.conform(frame)
+
+
+def at_application() -> dict[str, pl.Expr]:
+    """Expression of every feature known at application, over raw/loans columns."""
+    income = pl.max_horizontal(pl.col("annual_inc"), pl.lit(SMALLEST_INCOME))
+    known_dti = pl.col("dti").is_between(0, _DTI_NOT_COMPUTABLE, closed="left")
+    return {
+        "loan_amount": pl.col("loan_amnt"),
+        "log_loan_amount": pl.col("loan_amnt").log(),
+        "log_annual_income": pl.col("annual_inc").log1p(),
+        "loan_to_income": pl.when(pl.col("annual_inc").is_not_null()).then(pl.col("loan_amnt") / income).clip(0, 50),
+        "debt_to_income": pl.when(known_dti).then("dti").clip(0, 100),
+        "fico": (pl.col("fico_range_low") + pl.col("fico_range_high")) / 2,
+        "credit_history_months": months_between("earliest_cr_line", "vintage").clip(0, 1_200),
+        "employment_years": pl.col("emp_length").clip(0, 10),
+        "delinquencies_2y": pl.col("delinq_2yrs").clip(0, 4),
+        "inquiries_6m": pl.col("inq_last_6mths").clip(0, 8),
+        "months_since_delinquency": pl.col("mths_since_last_delinq").clip(0, 240),
+        "months_since_record": pl.col("mths_since_last_record").clip(0, 240),
+        "open_accounts": pl.col("open_acc").clip(0, 40),
+        "total_accounts": pl.col("total_acc").clip(0, 80),
+        "public_records": pl.col("pub_rec").clip(0, 2),
+        "bankruptcies": pl.col("pub_rec_bankruptcies").clip(0, 1),
+        "log_revolving_balance": pl.col("revol_bal").log1p(),
+        "revolving_utilisation": pl.col("revol_util").clip(0, 150),
+        "term_months": pl.col("term"),
+        "home_ownership": _one_of(pl.col("home_ownership").str.to_uppercase(), HOMES, "OTHER"),
+        "verification_status": _verification(pl.col("verification_status").str.to_lowercase()),
+        "purpose": _one_of(pl.col("purpose").str.to_lowercase().str.replace_all(" ", "_"), PURPOSES, "other"),
+        "addr_state": _one_of(pl.col("addr_state").str.to_uppercase(), STATES, "unknown"),
+    }
+
+
+def at_price() -> dict[str, pl.Expr]:
+    """Expressions of the lender's own price: a separate, declared feature set."""
+    ranks = {name: float(rank) for rank, name in enumerate(SUB_GRADES, start=1)}
+    return {
+        "interest_rate": pl.col("int_rate"),
+        "log_installment": pl.when(pl.col("installment") > 0).then(pl.col("installment").log()),
+        "sub_grade_rank": pl.col("sub_grade").replace_strict(ranks, default=None, return_dtype=pl.Float64),
+    }
+
+
+def outcome() -> dict[str, pl.Expr]:
+    """The outcome as far as the file knows it.
+
+    Default is a charge-off or 120 days late; its month is derived from the last payment (the month
+    of issue when nothing was ever paid) and is at most the month the file was made.
+    """
+    defaulted = pl.col("loan_status").is_in(list(DEFAULTED_STATUSES))
+    last_paid = pl.max_horizontal(pl.col("last_pymnt_d"), pl.col("vintage"))
+    reached = pl.min_horizontal(last_paid.dt.offset_by(f"{MONTHS_TO_DEFAULT}mo"), pl.col("observed_month"))
+    observed = months_between("vintage", "observed_month")
+    return {
+        "defaulted": defaulted,
+        "default_month": pl.when(defaulted).then(reached),
+        "observed_months": observed,
+        "matured": observed >= HORIZON_MONTHS,
+        "term_elapsed": observed >= pl.col("term"),
+    }
+
+
+def months_between(start: str, end: str) -> pl.Expr:
+    """Whole months from one first-of-month column to another."""
+    first, last = pl.col(start), pl.col(end)
+    return (last.dt.year() - first.dt.year()) * 12 + last.dt.month().cast(pl.Int32) - first.dt.month().cast(pl.Int32)
+
+
+def _verification(said: pl.Expr) -> pl.Expr:
+    """One of three spellings, or Unknown: older files write "VERIFIED - income source" and "not verified"."""
+    return (
+        pl.when(said.str.starts_with("not ")).then(pl.lit("Not Verified"))
+        .when(said.str.contains("source", literal=True)).then(pl.lit("Source Verified"))
+        .when(said.str.starts_with("verified")).then(pl.lit("Verified"))
+        .otherwise(pl.lit("Unknown"))
+    )  # fmt: skip
+
+
+def _one_of(value: pl.Expr, allowed: tuple[str, ...], other: str) -> pl.Expr:
+    return pl.when(value.is_in(list(allowed))).then(value).otherwise(pl.lit(other))
