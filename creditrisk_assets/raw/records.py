@@ -76,7 +76,7 @@ def records(source: Source, scratch: Path) -> Records:
     sorted_out = _sort_out(lines, unclear, width)
     mended = folder / "mended.csv"
     _write_mended(body, sorted_out, mended)
-    frame = _scan(mended, (LINE, *source.header), 0)
+    frame = _scan(mended, source.header, 0, numbered=True)
     malformed = pl.DataFrame(sorted_out.malformed, schema=_no_malformed().schema, orient="row")
     return Records(source, frame, malformed, lines, tuple(sorted_out.notes), sorted_out.joined)
 
@@ -108,12 +108,16 @@ def _irregular(width: int) -> pl.Expr:
     return (commas != width - 1) | stray | text.str.contains(_MARK, literal=True) | text.str.contains(_NOTES)
 
 
-def _scan(path: Path, header: tuple[str, ...], skip: int) -> pl.LazyFrame:
-    """LINE and the known columns; columns nobody reads may be named like anything, or like nothing."""
-    names = [name if name in KNOWN or name == LINE else f"__{index}" for index, name in enumerate(header)]
+def _scan(path: Path, header: tuple[str, ...], skip: int, numbered: bool = False) -> pl.LazyFrame:
+    """LINE and the known columns; columns nobody reads may be named like anything, or like nothing.
+
+    A `numbered` file holds the line of each record in a column of its own before the header's.
+    """
+    names = [name if name in KNOWN else f"__{index}" for index, name in enumerate(header)]
+    texts = [LINE, *names] if numbered else names
     scan = pl.scan_csv(
-        path, has_header=False, skip_lines=skip, schema=dict.fromkeys(names, pl.String), glob=False,
-        row_index_name=None if LINE in names else LINE, row_index_offset=skip + 1,
+        path, has_header=False, skip_lines=skip, schema=dict.fromkeys(texts, pl.String), glob=False,
+        row_index_name=None if numbered else LINE, row_index_offset=skip + 1,
     )  # fmt: skip
     return scan.select(pl.col(LINE).cast(pl.Int64), *(name for name in names if name in KNOWN))
 

@@ -110,7 +110,9 @@ def test_a_comma_counts_only_between_thousands(text: str, expected: float | None
     assert dialects.number(text) == expected
 
 
-@pytest.mark.parametrize(("text", "expected"), [("y", True), ("N", False), ("True", True), ("0", False), ("maybe", None)])
+@pytest.mark.parametrize(
+    ("text", "expected"), [("y", True), ("N", False), ("True", True), ("0", False), ("maybe", None)]
+)
 def test_a_flag_is_yes_or_no_or_unreadable(text: str, expected: bool | None) -> None:
     assert dialects.flag(text) is expected
 
