@@ -11,7 +11,6 @@ _NUMBERS = {
     "loan_amnt": 100, "term": 1, "int_rate": 100, "installment": 100, "annual_inc": 1, "dti": 100,
     "delinq_2yrs": 1, "inq_last_6mths": 1, "open_acc": 1, "total_acc": 1, "revol_bal": 1, "revol_util": 10,
 }  # fmt: skip
-_LOAN = ("vintage", "loan_id")
 _MONTHS = ("vintage", "earliest_cr_line")
 _TEXTS = ("home_ownership", "purpose", "addr_state", "zip_code")
 _MISSING = -(2**62)
@@ -30,10 +29,10 @@ def loan_id(given: pl.Expr) -> pl.Expr:
     whole = [part.cast(pl.Int64).fill_null(_MISSING) for part in (*numbers, *(pl.col(name) for name in _MONTHS))]
     texts = [pl.col(name).str.to_uppercase().fill_null("") for name in _TEXTS]
     digest = pl.map_batches([*whole, *texts], _digest, return_dtype=pl.String, is_elementwise=True)
-    return pl.coalesce(_given(given), digest).alias("loan_id")
+    return pl.coalesce(lenders_id(given), digest).alias("loan_id")
 
 
-def _given(identifier: pl.Expr) -> pl.Expr:
+def lenders_id(identifier: pl.Expr) -> pl.Expr:
     """The lender's identifier as text: tables that held it as a float wrote 1077501 as 1077501.0."""
     bare = identifier.str.replace(r"^(\d+)\.0+$", "${1}")
     return pl.when(~bare.str.to_lowercase().is_in(list(NOTHING))).then(bare)
@@ -48,17 +47,19 @@ def _digest(parts: Sequence[pl.Series]) -> pl.Series:
     return "x" + pl.Series(digests.to_numpy(), dtype=pl.UInt64).cast(pl.String).str.zfill(20)
 
 
-def without_repeats(loans: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def without_repeats(loans: pl.DataFrame, elsewhere: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Split raw/loans rows into (each loan once, the repeats).
 
     The latest snapshot of a loan stays, of equal ones the first in file and line. The repeats
-    carry `kept`, the place of the record that stays. Repeats are looked for within a vintage, so
-    that reading one vintage and reading all of them come to the same rows.
+    carry `kept`, the place of the record that stays. That may be one of `elsewhere`: records of
+    vintages nobody asked for, which decide alike whichever vintages are read, but are not returned.
     """
-    if loans["loan_id"].n_unique() == loans.height:
+    ids = pl.concat([loans["loan_id"], elsewhere["loan_id"]])
+    if ids.n_unique() == len(ids):
         return loans, loans.clear().with_columns(kept=pl.lit(None, pl.String))
-    ranked = loans.sort(["observed_month", "file", "line"], descending=[True, False, False])
-    place = pl.format("{} line {}", "file", "line")
-    ranked = ranked.with_columns(place.first().over(_LOAN).alias("kept"))
-    first = pl.struct(_LOAN).is_first_distinct()
-    return ranked.filter(first).drop("kept").sort("file", "line"), ranked.filter(~first)
+    ranked = pl.concat([loans.with_columns(wanted=True), elsewhere.with_columns(wanted=False)], how="diagonal")
+    ranked = ranked.sort(["observed_month", "file", "line"], descending=[True, False, False])
+    place = pl.format("{} line {}", "file", "line").first().over("loan_id")
+    ranked = ranked.with_columns(place.alias("kept"), first=pl.col("loan_id").is_first_distinct()).filter("wanted")
+    once = ranked.filter("first").sort("file", "line").select(loans.columns)
+    return once, ranked.filter(~pl.col("first")).select(*loans.columns, "kept")

@@ -9,11 +9,11 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
-from creditrisk_assets.columns import Column
+from creditrisk_assets.columns import Column, Table
 from creditrisk_assets.contracts import RAW_LOANS, RAW_LOANS_LEDGER, RAW_LOANS_QUARANTINE
 from creditrisk_assets.raw.dialects import POLICY_PREFIX
-from creditrisk_assets.raw.identity import loan_id, without_repeats
-from creditrisk_assets.raw.observed import OBSERVATIONS, last_backed, months_seen, until
+from creditrisk_assets.raw.identity import lenders_id, loan_id, without_repeats
+from creditrisk_assets.raw.observed import last_backed, months_seen, until
 from creditrisk_assets.raw.records import LINE, Records, records
 from creditrisk_assets.raw.sources import FILE_COLUMNS, names_of, opened
 from creditrisk_assets.raw.typed import ISSUED, broken, columns_in, reasons, typed
@@ -44,6 +44,21 @@ class _Part:
     clean: pl.DataFrame
     quarantine: pl.DataFrame
     ledger: pl.DataFrame
+    elsewhere: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """Typed records of the wanted vintages and the reasons against the broken ones.
+
+    `months` counts the months seen in all records; `elsewhere` holds the clean ones of vintages
+    nobody asked for, by the lender's identifier.
+    """
+
+    every: pl.DataFrame
+    told: pl.DataFrame
+    months: pl.DataFrame
+    elsewhere: pl.DataFrame
 
 
 def read_loans(files: list[Path], book: Book, vintages: list[date] | None = None) -> Intake:
@@ -78,37 +93,43 @@ def _records_of(files: list[Path], stack: ExitStack) -> list[Records]:
 
 def _read(found: Records, book: Book, vintages: list[date] | None) -> _Part:
     columns = columns_in(found.source.header)
-    every, told, months = _checked(found, columns, book, vintages)
-    observed = last_backed(months)
-    if observed and any((every[name] > observed).any() for name in OBSERVATIONS if name in every.columns):
+    checked = _checked(found, columns, book, vintages)
+    observed = last_backed(checked.months)
+    if observed and (checked.months["month"] > observed).any():
         columns = until(observed, columns)
-        every, told, _ = _checked(found, columns, book, vintages)
-    malformed, name = _malformed(found), found.source.name
+        checked = _checked(found, columns, book, vintages)
+    every, malformed, name = checked.every, _malformed(found), found.source.name
     read = pl.concat([every.select("vintage"), malformed.select("vintage")])
     ledger = read.group_by("vintage").agg(pl.len().cast(pl.Int64).alias("read"))
+    place = {"file": pl.lit(name), "observed_month": pl.max_horizontal(pl.lit(observed, pl.Date), "vintage")}
     ledger = ledger.with_columns(file=pl.lit(name), observed_month=pl.lit(observed, pl.Date))
     ordered = every.sort(LINE) if found.joined else every
-    clean = _complete(ordered.lazy().filter(~pl.col("broken")), name, observed, columns)
-    rejected = _with_texts(found, told) if told.height else malformed.clear()
-    return _Part(found, clean, pl.concat([malformed, rejected]).sort("line"), ledger)
+    clean = _complete(ordered.lazy().filter(~pl.col("broken")).with_columns(**place), columns)
+    rejected = _with_texts(found, checked.told) if checked.told.height else malformed.clear()
+    quarantine = pl.concat([malformed, rejected]).sort("line")
+    return _Part(found, clean, quarantine, ledger, checked.elsewhere.with_columns(**place).drop("vintage"))
 
 
-def _checked(
-    found: Records, columns: tuple[Column, ...], book: Book, vintages: list[date] | None
-) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """Typed records of the wanted vintages, the reasons against the broken ones, months seen in all."""
+def _checked(found: Records, columns: tuple[Column, ...], book: Book, vintages: list[date] | None) -> _Checked:
     kept = (LINE, "vintage", "broken", "meets_credit_policy", *(column.name for column in columns))
-    every, told, months = [], [], []
+    wanted = pl.lit(True) if vintages is None else pl.col("vintage").is_in(vintages) | pl.col("vintage").is_null()
+    every, told, months, elsewhere = [], [], [], []
     for texts in found.batches():
         rows = typed(texts.lazy(), columns)
         rows = rows.with_columns(pl.when(pl.col("issue_d").is_between(*book)).then("issue_d").alias("vintage"))
         batch = rows.with_columns(broken(columns).alias("broken"), _meets_credit_policy()).collect()
         months.append(months_seen(batch, columns))
-        if vintages is not None:
-            batch = batch.filter(pl.col("vintage").is_in(vintages) | pl.col("vintage").is_null())
+        elsewhere.append(_elsewhere(batch.filter(~wanted & ~pl.col("broken"))))
+        batch = batch if vintages is None else batch.filter(wanted)
         every.append(batch.select(kept))
         told.append(batch.filter("broken").select("vintage", reasons(columns, book), line=LINE))
-    return pl.concat(every), pl.concat(told), pl.concat(months)
+    return _Checked(pl.concat(every), pl.concat(told), pl.concat(months), pl.concat(elsewhere))
+
+
+def _elsewhere(rows: pl.DataFrame) -> pl.DataFrame:
+    """Digested identifiers are of one vintage by construction; the lender's may turn up in another."""
+    given = pl.col("id") if "id" in rows.columns else pl.lit(None, pl.String)
+    return rows.select(lenders_id(given).alias("loan_id"), "vintage", line=LINE).drop_nulls("loan_id")
 
 
 def _meets_credit_policy() -> pl.Expr:
@@ -116,17 +137,12 @@ def _meets_credit_policy() -> pl.Expr:
     return (~status.str.starts_with(POLICY_PREFIX)).alias("meets_credit_policy")
 
 
-def _complete(clean: pl.LazyFrame, name: str, observed: date | None, columns: Iterable[Column]) -> pl.DataFrame:
+def _complete(clean: pl.LazyFrame, columns: Iterable[Column]) -> pl.DataFrame:
     """raw/loans of one source: columns the file lacks are empty, identifiers in place."""
     present = {column.name for column in columns}
     lacking = [column for column in FILE_COLUMNS if column.name not in present]
     given = pl.col("id") if "id" in present else pl.lit(None, pl.String)
-    frame = clean.with_columns(
-        *(pl.lit(None, column.dtype).alias(column.name) for column in lacking),
-        line=LINE,
-        file=pl.lit(name),
-        observed_month=pl.max_horizontal(pl.lit(observed, pl.Date), "issue_d"),
-    )
+    frame = clean.with_columns(*(pl.lit(None, column.dtype).alias(column.name) for column in lacking), line=LINE)
     return RAW_LOANS.conform(frame.with_columns(loan_id(given))).collect()
 
 
@@ -145,10 +161,13 @@ def _with_texts(found: Records, told: pl.DataFrame) -> pl.DataFrame:
 
 
 def _merge(parts: list[_Part]) -> Intake:
-    clean, repeats = without_repeats(pl.concat([part.clean for part in parts]))
+    every = pl.concat([_empty(RAW_LOANS), *(part.clean for part in parts)])
+    elsewhere = [every.clear().select("loan_id", "file", "line", "observed_month")]
+    elsewhere += [part.elsewhere.select(elsewhere[0].columns) for part in parts]
+    clean, repeats = without_repeats(every, pl.concat(elsewhere))
     known_already = pl.format("loan_id: {} is already in {}", "loan_id", "kept")
     repeats = repeats.select("file", "line", "vintage", reasons=pl.concat_list(known_already))
-    quarantines = [part.quarantine for part in parts]
+    quarantines = [_empty(RAW_LOANS_QUARANTINE), *(part.quarantine for part in parts)]
     for part in parts if repeats.height else []:
         told = repeats.filter(file=part.found.source.name).drop("file")
         quarantines.append(_with_texts(part.found, told))
@@ -159,8 +178,13 @@ def _merge(parts: list[_Part]) -> Intake:
     return Intake(clean, quarantine, _ledger(parts, clean, quarantine), notes, tuple(sorted(unknown)))
 
 
+def _empty(table: Table) -> pl.DataFrame:
+    return pl.DataFrame(schema=table.schema)
+
+
 def _ledger(parts: list[_Part], clean: pl.DataFrame, quarantine: pl.DataFrame) -> pl.DataFrame:
-    counted = pl.concat([part.ledger for part in parts])
+    counted = _empty(RAW_LOANS_LEDGER).drop("clean", "quarantined")
+    counted = pl.concat([counted, *(part.ledger.select(counted.columns) for part in parts)])
     for name, frame in (("clean", clean), ("quarantined", quarantine)):
         counts = frame.group_by("vintage", "file").agg(pl.len().cast(pl.Int64).alias(name))
         counted = counted.join(counts, on=["vintage", "file"], how="left", nulls_equal=True)
