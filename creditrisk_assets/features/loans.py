@@ -44,8 +44,8 @@ def at_application() -> dict[str, pl.Expr]:
         "employment_years": pl.col("emp_length").clip(0, 10),
         "delinquencies_2y": pl.col("delinq_2yrs").clip(0, 4),
         "inquiries_6m": pl.col("inq_last_6mths").clip(0, 8),
-        "months_since_delinquency": pl.col("mths_since_last_delinq").clip(0, 240),
-        "months_since_record": pl.col("mths_since_last_record").clip(0, 240),
+        "months_since_delinquency": _since("mths_since_last_delinq", "delinq_2yrs").clip(0, 240),
+        "months_since_record": _since("mths_since_last_record", "pub_rec").clip(0, 240),
         "open_accounts": pl.col("open_acc").clip(0, 40),
         "total_accounts": pl.col("total_acc").clip(0, 80),
         "public_records": pl.col("pub_rec").clip(0, 2),
@@ -93,6 +93,11 @@ def months_between(start: str, end: str) -> pl.Expr:
     """Whole months from one first-of-month column to another."""
     first, last = pl.col(start), pl.col(end)
     return (last.dt.year() - first.dt.year()) * 12 + last.dt.month().cast(pl.Int32) - first.dt.month().cast(pl.Int32)
+
+
+def _since(months: str, events: str) -> pl.Expr:
+    """Months since an event; the first files write 0 where there never was one."""
+    return pl.when((pl.col(months) > 0) | (pl.col(events) > 0)).then(months)
 
 
 def _verification(said: pl.Expr) -> pl.Expr:
