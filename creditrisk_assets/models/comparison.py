@@ -10,10 +10,10 @@ from creditrisk_assets.models.logistic import Logistic, fit_logistic
 from creditrisk_assets.models.outcomes import HORIZON, Protocol, Window, out_of_time, populations
 from creditrisk_assets.models.posterior import SEED, Posterior, fit_posterior
 
-WINDOW: Window = "expanding"
+WINDOW: Window = 24
 
 
-def compare_fitted(
+def compare_fitted(  # noqa: PLR0917 (the question in the order it is asked)
     features: pl.LazyFrame,
     posterior: Posterior,
     logistic: Logistic,
@@ -28,7 +28,9 @@ def compare_fitted(
     `rows`, `bads`, `outcomes` (the protocol) and `models.{posterior,logistic}` with auc, ks, brier,
     log_loss, mean_pd, observed. ValueError when the test population is empty.
     """
-    return _figures(out_of_time(features, model_date, first, last, protocol, horizon), posterior, logistic, protocol)
+    return _figures(
+        out_of_time(features, model_date, first, last, protocol, horizon=horizon), posterior, logistic, protocol
+    )
 
 
 def _figures(frame: pl.DataFrame, posterior: Posterior, logistic: Logistic, protocol: Protocol) -> dict[str, Any]:
@@ -39,7 +41,7 @@ def _figures(frame: pl.DataFrame, posterior: Posterior, logistic: Logistic, prot
     return {"rows": rows, "bads": bads, "outcomes": protocol, "models": models}
 
 
-def compare(
+def compare(  # noqa: PLR0917 (the question in the order it is asked)
     features: pl.LazyFrame,
     model_date: date,
     first: date,
@@ -55,7 +57,7 @@ def compare(
     As `compare_fitted`, with the posterior's `diagnostics` beside. ValueError names an empty or
     one-sided training window, a missing column, an empty test population.
     """
-    training, test = populations(features, model_date, first, last, protocol, window, horizon)
+    training, test = populations(features, model_date, first, last, protocol=protocol, window=window, horizon=horizon)
     fit = fit_posterior(training, feature_set, seed)
     figures = _figures(test, fit.posterior, fit_logistic(training, feature_set), protocol)
     return {**figures, "diagnostics": fit.diagnostics}

@@ -1,7 +1,7 @@
 """The model as stated to Bambi: formula, priors and the likelihood, or the evidence in its place.
 
 `p(defaults, trials) ~ effects(...) + (1|purpose) + (1|addr_state) + (1|vintage)`: common effects
-N(0, 1), intercept N(0, 2.5), group effects N(0, tau^2) with tau ~ HalfNormal(0.5). The common
+N(0, 0.2^2), intercept N(0, 2.5^2), group effects N(0, tau^2) with tau ~ HalfNormal(0.5). The common
 effects enter as one matrix-valued term, so the graph has one node where it would have forty.
 """
 
@@ -32,7 +32,8 @@ def skeleton(design: Design) -> Any:
     rows = max(2, len(design.effects) + 1, *(len(g.levels) for g in design.groups))
     frame = pd.DataFrame(np.eye(rows, len(design.effects)), columns=[f"e{i}" for i in range(len(design.effects))])
     for group in design.groups:
-        frame[group.name] = np.resize(np.array(group.levels, dtype=object), rows)
+        codes = np.arange(rows) % len(group.levels)
+        frame[group.name] = pd.Categorical.from_codes(codes, pd.Index(group.levels))
     return frame.assign(defaults=0, trials=0)
 
 
@@ -43,7 +44,7 @@ def loans(design: Design, frame: pl.DataFrame) -> Any:
     encoded = design.encode(frame)
     body = pd.DataFrame(encoded.common[:, 1:], columns=[f"e{i}" for i in range(len(design.effects))])
     for column, group in enumerate(design.groups):
-        body[group.name] = np.array(group.levels, dtype=object)[encoded.codes[:, column]]
+        body[group.name] = pd.Categorical.from_codes(encoded.codes[:, column], pd.Index(group.levels))
     body = body.assign(defaults=frame["outcome"].cast(pl.Int64).to_numpy(), trials=1)
     return pd.concat([body, skeleton(design)], ignore_index=True)
 

@@ -114,7 +114,7 @@ class Density:
         return float(value), np.asarray(slope * self.scales * np.sign(point))
 
     def draw(self, points: Matrix, generator: np.random.Generator) -> tuple[Matrix, Matrix]:
-        """(coefficients (S, p), scales (S, G)): one exact draw of the coefficients given each row of `points` (S, G)."""
+        """(coefficients (S, p), scales (S, G)): an exact draw of the coefficients per row of `points` (S, G)."""
         from scipy.linalg.lapack import dtrtrs
 
         scales = self.group_scales(points)

@@ -54,7 +54,9 @@ def final(features: pl.LazyFrame) -> pl.LazyFrame:
     return features.filter(pl.col("term_elapsed")).with_columns(pl.col("defaulted").alias("outcome"))
 
 
-def training_vintages(model_date: date, protocol: Protocol, window: Window, horizon: int = HORIZON) -> tuple[date, date]:
+def training_vintages(
+    model_date: date, protocol: Protocol, window: Window, horizon: int = HORIZON
+) -> tuple[date, date]:
     """First and last vintage (both included) a model of `model_date` may learn from.
 
     Under `as_known` the youngest vintage is the youngest one matured at the model date, so a
@@ -89,7 +91,7 @@ def training(
 
 
 def out_of_time(
-    features: pl.LazyFrame, model_date: date, first: date, last: date, protocol: Protocol, horizon: int = HORIZON
+    features: pl.LazyFrame, model_date: date, first: date, last: date, protocol: Protocol, *, horizon: int = HORIZON
 ) -> pl.DataFrame:
     """Loans of the vintages `first` to `last` (included) with the `outcome` of the same protocol.
 
@@ -115,6 +117,7 @@ def populations(
     model_date: date,
     first: date,
     last: date,
+    *,
     protocol: Protocol,
     window: Window,
     horizon: int = HORIZON,
@@ -122,5 +125,5 @@ def populations(
     """(training frame, test frame), see `training` and `out_of_time`: no loan is in both."""
     return (
         training(features, model_date, protocol, window, horizon),
-        out_of_time(features, model_date, first, last, protocol, horizon),
+        out_of_time(features, model_date, first, last, protocol, horizon=horizon),
     )

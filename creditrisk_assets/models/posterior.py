@@ -109,7 +109,9 @@ class Posterior:
         names = (*design.parameters, *(f"scale[{group.name}]" for group in design.groups))
         absent = [name for name in names if name not in wide.columns]
         if absent:
-            raise ValueError(f"the draws hold no parameter {absent[0]!r}: materialise the posterior of this design again")
+            raise ValueError(
+                f"the draws hold no parameter {absent[0]!r}: materialise the posterior of this design again"
+            )
         values = wide.select(names).to_numpy()
         p = len(design.parameters)
         return Posterior(design, values[:, :p], values[:, p:], np.array([information[n] for n in design.parameters]))

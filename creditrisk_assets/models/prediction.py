@@ -3,8 +3,8 @@
 A level outside the design adds its group's tau^2 to the variance. A vintage outside it is forecast
 by the mean of the last six vintages (a local level), weighted by their information, with tau^2 of
 innovation. Around the population mean a new vintage would inherit years the lender has left behind:
-walk-forward over the quarters of 2009-2010 (outcomes `final`) gives log loss .3815 for the population
-mean, .3802 for three vintages, .3800 for six, .3803 for twelve, .3807 for 24; `as_known` the same order.
+walk-forward over the quarters of 2009-2010 (outcomes `final`, window 24 months) gives log loss .3800 for
+the population mean, .3794 for three vintages, .3792 for six, .3795 for twelve; `as_known` prefers six too.
 """
 
 from dataclasses import dataclass

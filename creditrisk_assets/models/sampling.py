@@ -47,7 +47,7 @@ def sample_evidence(design: Design, evidence: Evidence, scales: Array, seed: int
     """
     import nutpie
     from nutpie.compiled_pyfunc import from_pyfunc
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     density, size = Density(design, evidence, scales), len(scales)
     compiled = from_pyfunc(
