@@ -1,6 +1,6 @@
 """What runs together: closing vintages, training models, scoring, and the whole batch in one go."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -60,19 +60,45 @@ def batch_stages(found: Sequence[date]) -> list[Stage]:
     wanted = [key for key in model_dates.get_partition_keys() if earliest <= key <= latest]
     if settings().first_model_date is not None:
         wanted = [key for key in model_dates.get_partition_keys() if key <= latest]
+    stages += [Stage("models", train_models.name, day, day, 1) for day in wanted]
     if wanted:
-        stages.append(Stage("models", train_models.name, wanted[0], wanted[-1], len(wanted)))
         stages.append(Stage("scores", score_vintages.name, first, last, len(months)))
     return stages
 
 
-def run_stage(stage: Stage, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
-    """Materialize the stage's range in one run in this process; raises what the run raises."""
+class StageFailed(RuntimeError):
+    """A stage of the batch did not succeed; the message names its steps and why."""
+
+
+def run_stage(stage: Stage, instance: dg.DagsterInstance, say: Callable[[str], None]) -> None:
+    """Materialize the stage's range in one run in this process.
+
+    A failed check is told to `say` and does not end the batch: what failed its gates is kept, and
+    nothing downstream uses it. Raises StageFailed when a step itself fails.
+    """
     from creditrisk_assets.definitions import defs
 
-    return defs.resolve_job_def(stage.job).execute_in_process(
-        instance=instance, run_config=QUIET, tags={RANGE_START: stage.first, RANGE_END: stage.last}
-    )
+    result = defs.resolve_job_def(stage.job).execute_in_process(
+        instance=instance, run_config=QUIET, tags={RANGE_START: stage.first, RANGE_END: stage.last},
+        raise_on_error=False,
+    )  # fmt: skip
+    for check in result.get_asset_check_evaluations():
+        if not check.passed:
+            say(f"check failed: {check.asset_key.to_user_string()} {check.check_name} ({stage.first} to {stage.last})")
+    broken = [f"{event.step_key}: {_why(event)}" for event in result.get_step_failure_events() if not _is_check(event)]
+    if broken:
+        raise StageFailed(f"{stage.name} {stage.first} to {stage.last}: " + "; ".join(broken))
+
+
+def _is_check(event: dg.DagsterEvent) -> bool:
+    return "DagsterAssetCheckFailedError" in _why(event)
+
+
+def _why(event: dg.DagsterEvent) -> str:
+    error = event.step_failure_data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return error.message.strip() if error is not None else "unknown"
 
 
 @dg.op(description="Find out which vintages the loan files hold, and materialize each stage over its partitions.")
@@ -84,7 +110,7 @@ def materialize_everything(context: dg.OpExecutionContext, loan_files: LoanFiles
     found = vintages_of(find_files(loan_files.loans, Path(loan_files.landing)))
     for stage in batch_stages(found):
         context.log.info(f"{stage.name}: {stage.partitions} partitions, {stage.first} to {stage.last}")
-        run_stage(stage, context.instance)
+        run_stage(stage, context.instance, context.log.warning)
 
 
 @dg.job(description="Ingest, clean, train, compare and score everything the loan files hold.")

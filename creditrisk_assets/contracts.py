@@ -225,4 +225,145 @@ FEATURES_LOANS = Table(
     partition="vintage",
 )  # fmt: skip
 
-TABLES = {table.key: table for table in (RAW_LOANS, RAW_LOANS_QUARANTINE, RAW_LOANS_LEDGER, FEATURES_LOANS)}
+_share = partial(Column, dtype=Real, nullable=False, low=0, high=1)
+_rows = partial(Column, dtype=pl.Int64, unit="count", nullable=False, low=0)
+
+MODELS_LOGISTIC = Table(
+    ("models", "logistic"),
+    "The logistic benchmark, one row per feature set: design and coefficients as plain data.",
+    (
+        _model_date,
+        _feature_set,
+        Column("model", Text, "design (means, scales, levels) and coefficients as JSON", nullable=False),
+        _rows("loans", meaning="loans in the training window"),
+        _rows("defaults", meaning="defaults among them"),
+    ),
+    primary=("model_date", "feature_set"),
+    partition="model_date",
+)
+
+MODELS_POSTERIOR = Table(
+    ("models", "posterior"),
+    "Draws of the posterior: every number the business sees is a function of these.",
+    (
+        _model_date,
+        _feature_set,
+        Column("chain", Whole, "chain, or quarter of the resampled draws", nullable=False, low=0),
+        Column("draw", Whole, "number of the draw", nullable=False, low=0),
+        Column("parameter", Text, "coefficient, group[level] or scale[group]", nullable=False),
+        Column("value", Real, "value of the parameter in this draw", "log-odds", nullable=False),
+    ),
+    primary=("model_date", "feature_set", "parameter", "chain", "draw"),
+    partition="model_date",
+)
+
+MODELS_PARAMETERS = Table(
+    ("models", "parameters"),
+    "The posterior in brief: mean, spread and interval of every parameter.",
+    (
+        _model_date,
+        _feature_set,
+        Column("parameter", Text, "coefficient, group[level] or scale[group]", nullable=False),
+        Column("mean", Real, "posterior mean", "log-odds", nullable=False),
+        Column("sd", Real, "posterior standard deviation", "log-odds", nullable=False, low=0),
+        Column("low", Real, "5 % quantile", "log-odds", nullable=False),
+        Column("high", Real, "95 % quantile", "log-odds", nullable=False),
+        Column("information", Real, "what the loans say about the coefficient (Fisher information)", low=0),
+    ),
+    primary=("model_date", "feature_set", "parameter"),
+    partition="model_date",
+)
+
+MODELS_DIAGNOSTICS = Table(
+    ("models", "diagnostics"),
+    "Whether a posterior may be used: sampler diagnostics, certificate, and the design it was fitted with.",
+    (
+        _model_date,
+        _feature_set,
+        Column("passed", Flag, "every gate passed: the model may score", nullable=False),
+        Column("method", Text, "evidence (quadratic, certified) or loans (sampled directly)", nullable=False),
+        Column("r_hat_max", Real, "largest rank-normalised R-hat", nullable=False),
+        Column("ess_bulk_min", Real, "smallest bulk effective sample size", "draws", nullable=False),
+        Column("ess_tail_min", Real, "smallest tail effective sample size", "draws", nullable=False),
+        Column("divergences", pl.Int64, "divergent transitions", "count", nullable=False, low=0),
+        Column("bfmi_min", Real, "smallest Bayesian fraction of missing information", nullable=False),
+        Column("disagreement", Real, "largest gap between the sampled and the stated density", "nats", nullable=False),
+        Column("k_hat", Real, "Pareto k of the importance weights against the exact likelihood", nullable=False),
+        Column("certificate_ess", Real, "effective draws after weighting by the exact likelihood", "draws"),
+        _rows("loans", meaning="loans in the training window"),
+        _rows("defaults", meaning="defaults among them"),
+        _rows("vintages", meaning="vintages in the training window"),
+        Column("design", Text, "means, scales, levels and feature set as JSON", nullable=False),
+    ),
+    primary=("model_date", "feature_set"),
+    partition="model_date",
+)
+
+MODELS_COMPARISON = Table(
+    ("models", "comparison"),
+    "Posterior and logistic side by side on vintages issued after the model date.",
+    (
+        _model_date,
+        _feature_set,
+        Column("model", Text, "which model", "", "key", nullable=False, allowed=("posterior", "logistic")),
+        Column("outcomes", Text, "protocol of the comparison", "", "key", nullable=False,
+               allowed=("as_known", "final")),
+        Column("first_vintage", Day, "first test vintage", "month", nullable=False),
+        Column("last_vintage", Day, "last test vintage", "month", nullable=False),
+        _rows("rows", meaning="test loans"),
+        _rows("bads", meaning="defaults among them"),
+        _share("auc", meaning="area under the ROC curve"),
+        _share("ks", meaning="Kolmogorov-Smirnov distance of goods and bads"),
+        _share("brier", meaning="mean squared error of the PD"),
+        Column("log_loss", Real, "mean negative log-likelihood", "nats", nullable=False, low=0),
+        _share("mean_pd", meaning="mean predicted PD"),
+        _share("observed", meaning="observed default rate"),
+    ),
+    primary=("model_date", "feature_set", "model", "outcomes"),
+    partition="model_date",
+)  # fmt: skip
+
+SCORES_LOANS = Table(
+    ("scores", "loans"),
+    "PD within twelve months of every loan with its interval, points and band.",
+    (
+        _loan_id,
+        _vintage,
+        _model_date,
+        _feature_set,
+        _share("pd", meaning="posterior mean of the PD within twelve months"),
+        _share("pd_low", meaning="5 % quantile of the PD"),
+        _share("pd_high", meaning="95 % quantile of the PD"),
+        Column("log_odds", Real, "posterior mean of the log-odds of default", "log-odds", nullable=False),
+        Column("log_odds_sd", Real, "posterior standard deviation of the log-odds", "log-odds", nullable=False, low=0),
+        Column("points", Whole, "scorecard points, more is safer", "points", nullable=False),
+        Column("band", Whole, "risk band, 1 least to 8 most", nullable=False, low=1, high=8),
+    ),
+    primary=("loan_id",),
+    partition="vintage",
+)
+
+SCORES_LINEAGE = Table(
+    ("scores", "lineage"),
+    "Which model and which versions of the tables a vintage was scored with.",
+    (
+        _vintage,
+        Column("model_date", Day, "model used; empty when no good model is dated before the vintage", "month"),
+        _feature_set,
+        Column("features_version", pl.Int64, "Delta version of features/loans", nullable=False, low=0),
+        Column("posterior_version", pl.Int64, "Delta version of models/posterior; empty without a model", low=0),
+        _rows("scored", meaning="loans scored"),
+        _rows("unscored", meaning="loans left without a score"),
+    ),
+    primary=("vintage",),
+    partition="vintage",
+)
+
+TABLES = {
+    table.key: table
+    for table in (
+        RAW_LOANS, RAW_LOANS_QUARANTINE, RAW_LOANS_LEDGER, FEATURES_LOANS,
+        MODELS_LOGISTIC, MODELS_POSTERIOR, MODELS_PARAMETERS, MODELS_DIAGNOSTICS, MODELS_COMPARISON,
+        SCORES_LOANS, SCORES_LINEAGE,
+    )
+}  # fmt: skip

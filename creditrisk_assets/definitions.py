@@ -20,7 +20,7 @@ def build_defs(*, resource_overrides: Mapping[str, object] | None = None) -> dg.
     """Everything Dagster needs, with the resources of the configured environment or the ones given."""
     return dg.Definitions(
         assets=dg.load_assets_from_modules(STAGES),
-        asset_checks=[*checks.contract_checks(), *dg.load_asset_checks_from_modules([checks, model_checks])],
+        asset_checks=[*checks.CHECKS, *model_checks.CHECKS],
         jobs=automation.JOBS,
         sensors=[sensors.landing],
         resources={**resources_for(settings()), **(resource_overrides or {})},

@@ -22,3 +22,22 @@ model_dates = dg.TimeWindowPartitionsDefinition(
     fmt=KEY_FORMAT,
 )
 """As-of dates of models: a model dated 2011-01-01 knows nothing of January 2011."""
+
+_every = _settings.model_every_months
+
+what_a_model_may_know = dg.TimeWindowPartitionMapping(
+    start_offset=-len(model_dates.get_partition_keys()) - len(vintages.get_partition_keys()),
+    end_offset=-1,
+    allow_nonexistent_upstream_partitions=True,
+)
+"""From a model date to every vintage before it: leak-freedom as declared lineage."""
+
+vintages_after_a_model_date = dg.TimeWindowPartitionMapping(
+    end_offset=12 // _every - 1, allow_nonexistent_upstream_partitions=True
+)
+"""From a model date to the twelve vintages on which it is tested."""
+
+models_before_a_vintage = dg.TimeWindowPartitionMapping(
+    start_offset=-len(vintages.get_partition_keys()), allow_nonexistent_upstream_partitions=True
+)
+"""From a vintage to every model dated at its start or before: the latest good one scores it."""

@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     first_model_date: Month | None = None
     model_every_months: Literal[1, 2, 3, 4, 6, 12] = 3
     training_window: int | Literal["expanding"] = "expanding"
+    feature_set: Literal["application", "application_with_price"] = "application"
     base_points: float = 600
     base_odds: float = 50
     points_to_double_odds: float = 20

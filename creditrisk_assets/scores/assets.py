@@ -1,0 +1,102 @@
+"""Assets of the scores stage."""
+
+from collections.abc import Iterator
+from datetime import date
+
+import dagster as dg
+import polars as pl
+
+from creditrisk_assets.contracts import (
+    FEATURES_LOANS,
+    MODELS_DIAGNOSTICS,
+    MODELS_PARAMETERS,
+    MODELS_POSTERIOR,
+    SCORES_LINEAGE,
+    SCORES_LOANS,
+)
+from creditrisk_assets.models.artifacts import ModelTables
+from creditrisk_assets.models.posterior import Posterior
+from creditrisk_assets.partitions import models_before_a_vintage, vintages
+from creditrisk_assets.resources.delta import Lake
+from creditrisk_assets.resources.environments import settings
+from creditrisk_assets.resources.lake import DeltaLakeIOManager
+from creditrisk_assets.scores.loans import model_for, score
+from creditrisk_assets.scores.scale import Scale
+from creditrisk_assets.shell import asset_out
+
+_MODELS = [MODELS_POSTERIOR, MODELS_PARAMETERS, MODELS_DIAGNOSTICS]
+
+
+@dg.multi_asset(
+    name="scores_loans",
+    outs={
+        "loans": asset_out(SCORES_LOANS, kinds={"polars", "deltalake"}),
+        "lineage": asset_out(SCORES_LINEAGE, kinds={"polars", "deltalake"}),
+    },
+    ins={"features": dg.AssetIn(list(FEATURES_LOANS.key))},
+    deps=[dg.AssetDep(list(table.key), partition_mapping=models_before_a_vintage) for table in _MODELS],
+    partitions_def=vintages,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+)
+def scores_loans(
+    context: dg.AssetExecutionContext, features: pl.LazyFrame, lake: dg.ResourceParam[DeltaLakeIOManager]
+) -> Iterator[dg.Output[pl.DataFrame]]:
+    """Score every loan by the latest model that passed its gates and knew nothing of the loan's vintage."""
+    scored = _Scored(lake.lake, settings().feature_set, _scale())
+    for key in context.partition_keys:
+        scored.add(date.fromisoformat(key), features)
+    lineage = scored.lineage()
+    metadata = {name: int(lineage[name].sum()) for name in ("scored", "unscored")}
+    if metadata["unscored"]:
+        context.log.warning(f"{metadata['unscored']} loans have no good model dated before their vintage: no score")
+    yield dg.Output(scored.loans(), "loans", metadata={**metadata, **scored.versions})
+    yield dg.Output(lineage, "lineage", metadata={**metadata, **scored.versions})
+
+
+def _scale() -> Scale:
+    values = settings()
+    return Scale(values.base_points, values.base_odds, values.points_to_double_odds)
+
+
+class _Scored:
+    """Scores vintage by vintage, each posterior rebuilt once."""
+
+    def __init__(self, lake: Lake, feature_set: str, scale: Scale) -> None:
+        self._feature_set, self._scale = feature_set, scale
+        self._tables: ModelTables | None = None
+        self._good: list[date] = []
+        self.versions = {"features_version": lake.version(FEATURES_LOANS)}
+        if all(lake.exists(table) for table in _MODELS):
+            self._tables = ModelTables(*(lake.scan(table) for table in _MODELS))
+            good = self._tables.diagnostics.filter(pl.col("passed"), pl.col("feature_set") == feature_set)
+            self._good = good.select("model_date").collect()["model_date"].to_list()
+            self.versions["posterior_version"] = lake.version(MODELS_POSTERIOR)
+        self._posteriors: dict[date, Posterior] = {}
+        self._loans: list[pl.DataFrame] = []
+        self._lineage: list[dict[str, object]] = []
+
+    def add(self, vintage: date, features: pl.LazyFrame) -> None:
+        """Score one vintage; without a good model its loans stay unscored."""
+        frame = features.filter(pl.col("vintage") == vintage).collect()
+        model_date = model_for(vintage, self._good)
+        if model_date is not None and frame.height:
+            self._loans.append(score(frame, self._posterior(model_date), model_date, self._scale))
+        scored = 0 if model_date is None else frame.height
+        self._lineage.append(
+            {"vintage": vintage, "model_date": model_date, "feature_set": self._feature_set, "scored": scored,
+             "unscored": frame.height - scored, "posterior_version": None, **self.versions}
+        )  # fmt: skip
+
+    def _posterior(self, model_date: date) -> Posterior:
+        if model_date not in self._posteriors:
+            assert self._tables is not None
+            self._posteriors[model_date] = self._tables.rebuilt_posterior(model_date, self._feature_set)
+        return self._posteriors[model_date]
+
+    def loans(self) -> pl.DataFrame:
+        """Rows of scores/loans."""
+        return pl.concat([pl.DataFrame(schema=SCORES_LOANS.schema), *self._loans])
+
+    def lineage(self) -> pl.DataFrame:
+        """Rows of scores/lineage."""
+        return SCORES_LINEAGE.conform(pl.LazyFrame(self._lineage, schema_overrides=dict(SCORES_LINEAGE.schema))).collect()
