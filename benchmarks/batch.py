@@ -42,8 +42,10 @@ def plain_pandas(path: Path) -> int:
     import pandas as pd
 
     frame = pd.read_csv(path, low_memory=False)
-    months = {name: pd.to_datetime(frame[name], format="%b-%Y", errors="coerce")
-              for name in ("issue_d", "earliest_cr_line", "last_pymnt_d", "last_credit_pull_d")}
+    months = {
+        name: pd.to_datetime(frame[name], format="%b-%Y", errors="coerce")
+        for name in ("issue_d", "earliest_cr_line", "last_pymnt_d", "last_credit_pull_d")
+    }
     years = frame["emp_length"].str.replace("< 1", "0").str.extract(r"(\d+)")[0].astype(float)
     percent = {name: frame[name].str.rstrip("%").astype(float) for name in ("int_rate", "revol_util")}
     term = frame["term"].str.extract(r"(\d+)")[0].astype(float)

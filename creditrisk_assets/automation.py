@@ -52,7 +52,9 @@ def batch_stages(found: Sequence[date]) -> list[Stage]:
     """
     months = [month for month in vintages.get_partition_keys() if date.fromisoformat(month) in set(found)]
     if not months:
-        raise ValueError("no loan was issued in the configured vintages: set CREDITRISK_FIRST_VINTAGE and _LAST_VINTAGE")
+        raise ValueError(
+            "no loan was issued in the configured vintages: set CREDITRISK_FIRST_VINTAGE and CREDITRISK_LAST_VINTAGE"
+        )
     first, last = months[0], months[-1]
     stages = [Stage("ingest", close_vintages.name, first, last, len(months))]
     earliest = add_months(date.fromisoformat(first), MONTHS_BEFORE_FIRST_MODEL).strftime(KEY_FORMAT)
@@ -66,7 +68,7 @@ def batch_stages(found: Sequence[date]) -> list[Stage]:
     return stages
 
 
-class StageFailed(RuntimeError):
+class StageError(RuntimeError):
     """A stage of the batch did not succeed; the message names its steps and why."""
 
 
@@ -74,7 +76,7 @@ def run_stage(stage: Stage, instance: dg.DagsterInstance, say: Callable[[str], N
     """Materialize the stage's range in one run in this process.
 
     A failed check is told to `say` and does not end the batch: what failed its gates is kept, and
-    nothing downstream uses it. Raises StageFailed when a step itself fails.
+    nothing downstream uses it. Raises StageError when a step itself fails.
     """
     from creditrisk_assets.definitions import defs
 
@@ -87,7 +89,7 @@ def run_stage(stage: Stage, instance: dg.DagsterInstance, say: Callable[[str], N
             say(f"check failed: {check.asset_key.to_user_string()} {check.check_name} ({stage.first} to {stage.last})")
     broken = [f"{event.step_key}: {_why(event)}" for event in result.get_step_failure_events() if not _is_check(event)]
     if broken:
-        raise StageFailed(f"{stage.name} {stage.first} to {stage.last}: " + "; ".join(broken))
+        raise StageError(f"{stage.name} {stage.first} to {stage.last}: " + "; ".join(broken))
 
 
 def _is_check(event: dg.DagsterEvent) -> bool:
@@ -117,6 +119,3 @@ def materialize_everything(context: dg.OpExecutionContext, loan_files: LoanFiles
 def batch() -> None:
     """The whole pipeline without naming a partition."""
     materialize_everything()
-
-
-JOBS = [close_vintages, train_models, score_vintages, batch]

@@ -3,10 +3,14 @@
 import json
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from creditrisk_assets.resources.environments import SettingsError, first_of_month
+
+if TYPE_CHECKING:
+    from creditrisk_assets.models.outcomes import Protocol
 
 
 class Month(click.ParamType[date]):
@@ -69,12 +73,12 @@ def demo(loans: str | None, once: bool, port: int) -> None:
     """Materialise everything, print one summary, then keep the Dagster UI up until Ctrl-C."""
     from creditrisk_assets.local.demo import run_demo
     from creditrisk_assets.local.home import DemoError
-    from creditrisk_assets.local.supervisor import ChildFailed
+    from creditrisk_assets.local.supervisor import ChildError
     from creditrisk_assets.raw.sources import SourceError
 
     try:
         run_demo(loans, once, port, click.echo)
-    except (DemoError, ChildFailed, SourceError, SettingsError) as error:
+    except (DemoError, ChildError, SourceError, SettingsError) as error:
         raise click.ClickException(str(error)) from error
 
 
@@ -89,7 +93,7 @@ def demo(loans: str | None, once: bool, port: int) -> None:
 @click.option("--window", default=None, help="Training window in months, or expanding.  [default: the setting]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def evaluate(
-    model_date: date, first: date, last: date, features: str, outcomes: str, window: str | None, as_json: bool
+    model_date: date, first: date, last: date, features: str, outcomes: "Protocol", window: str | None, as_json: bool
 ) -> None:
     """Train both models at a date and test them on later vintages in the lake."""
     from creditrisk_assets.models.evaluation import evaluate_lake, table

@@ -45,10 +45,7 @@ def test_a_file_holds_one_idea_in_at_most_250_lines(path: Path) -> None:
 
 
 def test_definitions_load_without_the_modelling_libraries() -> None:
-    code = (
-        "import sys, creditrisk_assets.definitions;"
-        f"print([name for name in {HEAVY!r} if name in sys.modules])"
-    )
+    code = f"import sys, creditrisk_assets.definitions;print([name for name in {HEAVY!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

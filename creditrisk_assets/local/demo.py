@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -18,6 +19,14 @@ LOANS, VINTAGES, SEED = 60_000, 36, 7
 READY_SECONDS = 120.0
 
 Say = Callable[[str], None]
+
+
+def quiet() -> None:
+    """Leave out Dagster's notes that partitioned checks and single-run backfills may still change."""
+    import dagster as dg
+
+    for category in (dg.BetaWarning, dg.PreviewWarning):
+        warnings.filterwarnings("ignore", category=category)
 
 
 class Stopwatch:
@@ -40,6 +49,7 @@ class Stopwatch:
 def run_demo(loans: str | None, once: bool, port: int, say: Say) -> None:
     """Materialise everything from real files (`loans`) or a simulated book; keep the UI up unless `once`."""
     home, watch = Home(), Stopwatch(say)
+    quiet()
     say("Credit-risk platform: raw loans -> features -> models -> scores")
     found = _book(home, loans, watch)
     summary = _materialise(home, found, watch, say)

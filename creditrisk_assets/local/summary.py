@@ -85,8 +85,8 @@ def render(summary: Summary) -> str:
         worst_of = summary["diagnostics"]
         lines.append(
             f"Sampler    {worst_of['passed']} of {worst_of['models']} posteriors passed; worst R-hat "
-            f"{worst_of['r_hat_max']:.4f}, ESS bulk {worst_of['ess_bulk_min']:.0f}, tail {worst_of['ess_tail_min']:.0f}, "
-            f"divergences {worst_of['divergences']}"
+            f"{worst_of['r_hat_max']:.4f}, ESS bulk {worst_of['ess_bulk_min']:.0f}, "
+            f"tail {worst_of['ess_tail_min']:.0f}, divergences {worst_of['divergences']}"
         )
     lines.append("Seconds    " + ", ".join(f"{name} {spent:.1f}" for name, spent in summary["seconds"].items()))
     return "\n".join(lines)

@@ -17,7 +17,7 @@ LOOPBACK = "127.0.0.1"
 GRACE_SECONDS = 10.0
 
 
-class ChildFailed(RuntimeError):
+class ChildError(RuntimeError):
     """A child process ended, or never answered; the message names its log."""
 
 
@@ -71,7 +71,7 @@ class Supervisor:
     def wait_until_ready(self, child: Child, seconds: float) -> bool:
         """Poll the child's URL until it answers; False when asked to stop meanwhile.
 
-        Raises ChildFailed when the child ends or does not answer in time.
+        Raises ChildError when the child ends or does not answer in time.
         """
         deadline = time.monotonic() + seconds
         while not self._stop:
@@ -79,12 +79,12 @@ class Supervisor:
             if child.url is None or _answers(child.url):
                 return True
             if time.monotonic() > deadline:
-                raise ChildFailed(f"{child.name} did not answer at {child.url} within {seconds:.0f} s; see {child.log}")
+                raise ChildError(f"{child.name} did not answer at {child.url} within {seconds:.0f} s; see {child.log}")
             time.sleep(0.2)
         return False
 
     def watch(self) -> None:
-        """Return when asked to stop; raises ChildFailed when a child ends by itself."""
+        """Return when asked to stop; raises ChildError when a child ends by itself."""
         while not self._stop:
             for child in self._children:
                 self._check(child)
@@ -105,7 +105,7 @@ class Supervisor:
     def _check(self, child: Child) -> None:
         code = child.process.poll()
         if code is not None and not self._stop:
-            raise ChildFailed(f"{child.name} ended with code {code}; see {child.log}")
+            raise ChildError(f"{child.name} ended with code {code}; see {child.log}")
 
 
 def _signal_group(child: Child, number: signal.Signals) -> None:
@@ -129,4 +129,4 @@ def free_port(wanted: int) -> int:
             with contextlib.suppress(OSError):
                 probe.bind((LOOPBACK, port))
                 return port
-    raise ChildFailed(f"no free port between {wanted} and {wanted + 49}; name another with PORT=")
+    raise ChildError(f"no free port between {wanted} and {wanted + 49}; name another with PORT=")

@@ -70,9 +70,7 @@ def netcdf_name(model_date: date, feature_set: str) -> str:
     return f"models/posterior/{model_date}/{feature_set}.nc"
 
 
-def fit_logistic_as_known(
-    features: pl.LazyFrame, model_date: date, feature_set: str, window: Window
-) -> pl.DataFrame:
+def fit_logistic_as_known(features: pl.LazyFrame, model_date: date, feature_set: str, window: Window) -> pl.DataFrame:
     """One row of models/logistic; ValueError as `outcomes.training`."""
     frame = training(features, model_date, "as_known", window)
     model = fit_logistic(frame, feature_set)

@@ -100,7 +100,7 @@ class Design:
     @property
     def columns(self) -> tuple[str, ...]:
         """Columns of features/loans which `encode` reads."""
-        named = (*self.numerics, *self.categories, *self.groups)
+        named: list[Numeric | Category | Group] = [*self.numerics, *self.categories, *self.groups]
         return tuple(item.name for item in named)
 
     def group_slices(self) -> dict[str, slice]:

@@ -160,7 +160,7 @@ def _climb(design: Design, frame: pl.DataFrame, theta: Vector, scales: Vector) -
         else:
             best, theta = height, evidence.point
             slope = evidence.gradient - precision * theta
-            change = np.linalg.solve(evidence.information + np.diag(precision), slope)
+            change = np.asarray(np.linalg.solve(evidence.information + np.diag(precision), slope), np.float64)
             if np.abs(change).max() < TOLERANCE:
                 return evidence
         evidence = gather(design, frame, theta + change)
@@ -180,7 +180,7 @@ def expand(design: Design, frame: pl.DataFrame) -> tuple[Evidence, Vector]:
         theta, scales = evidence.point, likely_scales(design, evidence, scales)
     for _ in range(AVERAGED):
         precision = evidence.information + np.diag(prior_precision(design, scales))
-        theta = np.linalg.solve(precision, evidence.linear)
-        evidence = gather(design, frame, theta, np.linalg.inv(precision))
+        covariance = np.asarray(np.linalg.inv(precision), np.float64)
+        evidence = gather(design, frame, covariance @ evidence.linear, covariance)
         scales = likely_scales(design, evidence, scales)
     return evidence, scales

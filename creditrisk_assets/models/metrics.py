@@ -21,8 +21,8 @@ def _checked(outcome: Any, pd: Any) -> tuple[NDArray[np.bool_], Vector]:
 def _tied_counts(y: NDArray[np.bool_], p: Vector) -> tuple[Vector, Vector]:
     """Bads and goods per distinct PD, in ascending order of PD."""
     _, group = np.unique(p, return_inverse=True)
-    bads = np.bincount(group, weights=y)
-    return bads, np.bincount(group) - bads
+    bads = np.bincount(group, y.astype(np.float64)).astype(np.float64)
+    return bads, np.bincount(group).astype(np.float64) - bads
 
 
 def _both_classes(y: NDArray[np.bool_], name: str) -> None:

@@ -29,7 +29,8 @@ def coefficients_png(parameters: pl.DataFrame) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    common = parameters.filter(~pl.col("parameter").str.contains(r"^(?:purpose|addr_state|vintage|scale)\[|^intercept$"))
+    grouped = r"^(?:purpose|addr_state|vintage|scale)\[|^intercept$"
+    common = parameters.filter(~pl.col("parameter").str.contains(grouped))
     shown = common.sort(pl.col("mean").abs(), descending=True).head(SHOWN).reverse()
     figure = Figure(figsize=(7, 0.25 * shown.height + 1), dpi=110, layout="constrained")
     axes = figure.subplots()

@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path
 
 import dagster as dg
+import polars as pl
 
 from creditrisk_assets.contracts import RAW_LOANS, RAW_LOANS_LEDGER, RAW_LOANS_QUARANTINE
 from creditrisk_assets.partitions import vintages
@@ -20,10 +21,8 @@ OUTS = {
 }
 
 
-@dg.multi_asset(
-    name="raw_loans", outs=OUTS, partitions_def=vintages, backfill_policy=dg.BackfillPolicy.single_run()
-)
-def raw_loans(context: dg.AssetExecutionContext, loan_files: LoanFiles) -> Iterator[dg.Output]:
+@dg.multi_asset(name="raw_loans", outs=OUTS, partitions_def=vintages, backfill_policy=dg.BackfillPolicy.single_run())
+def raw_loans(context: dg.AssetExecutionContext, loan_files: LoanFiles) -> Iterator[dg.Output[pl.DataFrame]]:
     """Read the lender's files once: typed loans, rejected records with their reasons, and the count of both."""
     wanted = [date.fromisoformat(key) for key in context.partition_keys]
     intake = read_loans(find_files(loan_files.loans, Path(loan_files.landing)), loan_files.book, wanted)

@@ -103,8 +103,8 @@ def _read(found: Records, book: Book, vintages: list[date] | None) -> _Part:
     ledger = read.group_by("vintage").agg(pl.len().cast(pl.Int64).alias("read"))
     place = {"file": pl.lit(name), "observed_month": pl.max_horizontal(pl.lit(observed, pl.Date), "vintage")}
     ledger = ledger.with_columns(file=pl.lit(name), observed_month=pl.lit(observed, pl.Date))
-    ordered = every.sort(LINE) if found.joined else every
-    clean = _complete(ordered.lazy().filter(~pl.col("broken")).with_columns(**place), columns)
+    kept = every.filter(~pl.col("broken"))  # eagerly: polars then sees that, as a rule, all of them are
+    clean = _complete((kept.sort(LINE) if found.joined else kept).lazy().with_columns(**place), columns)
     rejected = _with_texts(found, checked.told) if checked.told.height else malformed.clear()
     quarantine = pl.concat([malformed, rejected]).sort("line")
     return _Part(found, clean, quarantine, ledger, checked.elsewhere.with_columns(**place).drop("vintage"))
@@ -122,7 +122,8 @@ def _checked(found: Records, columns: tuple[Column, ...], book: Book, vintages: 
         elsewhere.append(_elsewhere(batch.filter(~wanted & ~pl.col("broken"))))
         batch = batch if vintages is None else batch.filter(wanted)
         every.append(batch.select(kept))
-        told.append(batch.filter("broken").select("vintage", reasons(columns, book), line=LINE))
+        if batch["broken"].any() or not told:  # the first batch is empty and gives the columns
+            told.append(batch.filter("broken").select("vintage", reasons(columns, book), line=LINE))
     return _Checked(pl.concat(every), pl.concat(told), pl.concat(months), pl.concat(elsewhere))
 
 

@@ -1,6 +1,5 @@
 """The physical lines of a text file, whatever bytes they hold."""
 
-import codecs
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,35 +24,21 @@ class Lines:
         return dict(found.iter_rows())
 
 
-def lines_of(path: Path, mended: Path) -> Lines:
-    """The lines of `path`; when some are not UTF-8, those of a copy written to `mended`.
+def in_utf8(path: Path, target: Path) -> Lines:
+    """Copy `path` to `target`, the lines that are not UTF-8 read as Latin-1.
 
     Latin-1 gives every byte a character, so that the text of a foreign line can be turned back
     into what stood in the file.
     """
-    if _all_utf8(path):
-        return Lines(path)
     foreign = []
-    with path.open("rb") as stream, mended.open("wb") as copy:
+    with path.open("rb") as stream, target.open("wb") as copy:
         for number, line in enumerate(stream, start=1):
             if _is_utf8(line):
                 copy.write(line)
             else:
                 foreign.append(number)
                 copy.write(line.decode("latin-1").encode("utf-8"))
-    return Lines(mended, tuple(foreign))
-
-
-def _all_utf8(path: Path) -> bool:
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    with path.open("rb") as stream:
-        try:
-            for chunk in iter(lambda: stream.read(1 << 22), b""):
-                decoder.decode(chunk)
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            return False
-    return True
+    return Lines(target, tuple(foreign))
 
 
 def _is_utf8(text: bytes) -> bool:

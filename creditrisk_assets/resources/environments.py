@@ -41,7 +41,11 @@ class Settings(BaseSettings):
     """What the platform reads, where it writes, and its time axis; see the table in the README."""
 
     model_config = SettingsConfigDict(
-        env_prefix="CREDITRISK_", env_file=(DEMO_ENV, PROJECT / ".env"), extra="ignore", frozen=True, env_ignore_empty=True
+        env_prefix="CREDITRISK_",
+        env_file=(DEMO_ENV, PROJECT / ".env"),
+        extra="ignore",
+        frozen=True,
+        env_ignore_empty=True,
     )
 
     environment: Literal["local", "production"] = "local"

@@ -5,7 +5,7 @@ from datetime import date
 import dagster as dg
 
 
-class LoanFiles(dg.ConfigurableResource):
+class LoanFiles(dg.ConfigurableResource[None]):
     """The lender's loan files: `loans` (a file or a glob) or else everything in `landing`.
 
     `first_vintage` and `last_vintage` (ISO dates) bound the book.

@@ -99,4 +99,5 @@ class _Scored:
 
     def lineage(self) -> pl.DataFrame:
         """Rows of scores/lineage."""
-        return SCORES_LINEAGE.conform(pl.LazyFrame(self._lineage, schema_overrides=dict(SCORES_LINEAGE.schema))).collect()
+        frame = pl.LazyFrame(self._lineage, schema_overrides=dict(SCORES_LINEAGE.schema))
+        return SCORES_LINEAGE.conform(frame).collect()

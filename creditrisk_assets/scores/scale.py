@@ -11,8 +11,9 @@ BAND_EDGES = (0.01, 0.02, 0.03, 0.045, 0.065, 0.10, 0.16)
 
 @dataclass(frozen=True)
 class Scale:
-    """A scorecard scale: `base_points` at odds of `base_odds` good to one bad, `double` points more
-    for twice the odds (Siddiqi, Credit Risk Scorecards, 2006, chapter 6).
+    """A scorecard scale: `base_points` at odds of `base_odds` good to one bad, `double` more for twice the odds.
+
+    Source: Siddiqi, Credit Risk Scorecards, 2006, chapter 6.
     """
 
     base_points: float = 600
