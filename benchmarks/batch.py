@@ -5,6 +5,7 @@ its peak memory is its own. Prints seconds, peak memory and ratios; also how lon
 """
 
 import argparse
+import importlib
 import resource
 import subprocess
 import sys
@@ -96,7 +97,9 @@ CONTENDERS = {"ours": ours, "pandas": plain_pandas, "polars scan": bare_polars}
 
 def measured(name: str, path: Path) -> tuple[float, float]:
     """Seconds and peak MB of one contender in a fresh process, imports apart."""
-    done = subprocess.run([sys.executable, __file__, "--run", name, str(path)], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, __file__, "--run", name, str(path)], capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise SystemExit(done.stderr)
     seconds, megabytes = done.stdout.split()[-2:]
@@ -105,13 +108,9 @@ def measured(name: str, path: Path) -> tuple[float, float]:
 
 def run_one(name: str, path: Path) -> None:
     """Child side of `measured`."""
-    import polars
-
-    if name == "pandas":
-        import pandas
-    else:
-        import creditrisk_assets.features.loans
-        import creditrisk_assets.raw.intake
+    needed = ["pandas"] if name == "pandas" else ["polars", "pandas", "creditrisk_assets.raw.intake"]
+    for module in needed:
+        importlib.import_module(module)
     start = time.perf_counter()
     CONTENDERS[name](path)
     spent = time.perf_counter() - start

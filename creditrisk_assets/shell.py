@@ -1,12 +1,15 @@
 """What every asset of the platform shares: group from its key, owner, contract in the catalogue."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import dagster as dg
+import polars as pl
 
 from creditrisk_assets.columns import Table
-from creditrisk_assets.resources.lake import column_schema
+from creditrisk_assets.resources.lake import DeltaLakeIOManager, column_schema
 
 OWNERS = ["team:credit-risk"]
 
@@ -22,11 +25,34 @@ def catalogue(table: Table, kinds: set[str]) -> dict[str, Any]:
     }
 
 
-def asset_out(table: Table, kinds: set[str], **more: Any) -> dg.AssetOut:
-    """One output of a multi-asset, described by its contract."""
-    return dg.AssetOut(description=table.meaning, **catalogue(table, kinds), **more)
+def asset_out(table: Table, kinds: set[str]) -> dg.AssetOut:
+    """One output of a multi-asset, described by its contract; it may be selected without its siblings."""
+    return dg.AssetOut(description=table.meaning, is_required=False, **catalogue(table, kinds))
 
 
-def contract_arguments(table: Table, kinds: set[str]) -> Mapping[str, Any]:
-    """Arguments of a single asset; its description is the function's docstring."""
-    return catalogue(table, kinds)
+@dataclass(frozen=True)
+class Part:
+    """One table of several that come from one computation, with what the catalogue shows about it."""
+
+    table: Table
+    frame: pl.DataFrame
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+def together(
+    context: dg.AssetExecutionContext, lake: DeltaLakeIOManager, parts: Sequence[Part]
+) -> Iterator[dg.Output[pl.DataFrame]]:
+    """Output the parts that were selected and write the others as well.
+
+    The tables of one computation describe each other (draws and their design, loans and their
+    ledger): whichever is asked for, none may stay behind.
+    """
+    days = [date.fromisoformat(key) for key in context.partition_keys]
+    selected = context.op_execution_context.selected_output_names
+    for part in parts:
+        name = part.table.key[1]
+        if name in selected:
+            yield dg.Output(part.frame, name, metadata=part.metadata)
+        else:
+            lake.lake.overwrite(part.table, part.frame, days, {"dagster_run_id": context.run.run_id})
+            context.log.info(f"{part.table.name} was not selected, and is kept in step")

@@ -18,13 +18,8 @@ from creditrisk_assets.models.posterior import Fit, Posterior, fit_posterior
 from creditrisk_assets.models.reliability import reliability_png
 
 TEST_MONTHS = 12
-GATES = {
-    "r_hat_max": lambda value: value <= 1.01,
-    "ess_bulk_min": lambda value: value >= 400,
-    "ess_tail_min": lambda value: value >= 400,
-    "divergences": lambda value: value == 0,
-    "bfmi_min": lambda value: value >= 0.3,
-}
+LEAST = {"ess_bulk_min": 400.0, "ess_tail_min": 400.0, "bfmi_min": 0.3}
+MOST = {"r_hat_max": 1.01, "divergences": 0.0}
 
 
 @dataclass(frozen=True)
@@ -159,7 +154,8 @@ def failed_gates(diagnostics: pl.DataFrame) -> list[str]:
     """A sentence for every model that did not pass, naming the gates it failed."""
     said = []
     for row in diagnostics.filter(~pl.col("passed")).iter_rows(named=True):
-        gates = [f"{name} {row[name]:.4g}" for name, holds in GATES.items() if not holds(row[name])]
+        gates = [f"{name} {row[name]:.4g} < {bound:g}" for name, bound in LEAST.items() if not row[name] >= bound]
+        gates += [f"{name} {row[name]:.4g} > {bound:g}" for name, bound in MOST.items() if not row[name] <= bound]
         reason = ", ".join(gates) or f"certificate (k-hat {row['k_hat']:.2f})"
         said.append(f"{row['model_date']} {row['feature_set']}: {reason}")
     return said

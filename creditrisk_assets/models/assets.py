@@ -19,7 +19,7 @@ from creditrisk_assets.models import artifacts, plots
 from creditrisk_assets.partitions import model_dates, vintages_after_a_model_date, what_a_model_may_know
 from creditrisk_assets.resources.environments import settings
 from creditrisk_assets.resources.lake import DeltaLakeIOManager
-from creditrisk_assets.shell import asset_out, catalogue
+from creditrisk_assets.shell import Part, asset_out, catalogue, together
 
 Delta = dg.ResourceParam[DeltaLakeIOManager]
 SINGLE_RUN = dg.BackfillPolicy.single_run()
@@ -44,6 +44,7 @@ def _training_window() -> dg.AssetIn:
     partitions_def=model_dates,
     backfill_policy=SINGLE_RUN,
     pool="mcmc",
+    can_subset=True,
 )
 def models_posterior(
     context: dg.AssetExecutionContext, features: pl.LazyFrame, lake: Delta
@@ -62,9 +63,12 @@ def models_posterior(
         "coefficients": dg.MetadataValue.md(plots.embedded(plots.coefficients_png(kept[-1].parameters))),
         **artifacts.worst(diagnostics),
     }
-    yield dg.Output(pl.concat([one.draws for one in kept]), "posterior", metadata=told)
-    yield dg.Output(pl.concat([one.parameters for one in kept]), "parameters")
-    yield dg.Output(diagnostics, "diagnostics", metadata=artifacts.worst(diagnostics))
+    parts = [
+        Part(MODELS_POSTERIOR, pl.concat([one.draws for one in kept]), told),
+        Part(MODELS_PARAMETERS, pl.concat([one.parameters for one in kept])),
+        Part(MODELS_DIAGNOSTICS, diagnostics, artifacts.worst(diagnostics)),
+    ]
+    yield from together(context, lake, parts)
 
 
 @dg.asset(

@@ -13,7 +13,7 @@ from creditrisk_assets.models.posterior import SEED, Posterior, fit_posterior
 WINDOW: Window = 24
 
 
-def compare_fitted(  # noqa: PLR0917 (the question in the order it is asked)
+def compare_fitted(
     features: pl.LazyFrame,
     posterior: Posterior,
     logistic: Logistic,
@@ -41,7 +41,7 @@ def _figures(frame: pl.DataFrame, posterior: Posterior, logistic: Logistic, prot
     return {"rows": rows, "bads": bads, "outcomes": protocol, "models": models}
 
 
-def compare(  # noqa: PLR0917 (the question in the order it is asked)
+def compare(
     features: pl.LazyFrame,
     model_date: date,
     first: date,

@@ -47,7 +47,8 @@ def table(result: dict[str, Any]) -> str:
     """The figures as a table for people."""
     lines = [
         f"model date {result['model_date']}, tested on {result['from']} to {result['to']}, "
-        f"outcomes {result['outcomes']}, features {result['features']}, window {result['window']}: {result['rows']:,} loans, {result['bads']:,} bad",
+        f"outcomes {result['outcomes']}, "
+        f"features {result['features']}, window {result['window']}: {result['rows']:,} loans, {result['bads']:,} bad",
         f"{'':<12}" + "".join(f"{name:>10}" for name in FIGURES),
     ]
     for name, figures in result["models"].items():

@@ -11,8 +11,9 @@ from creditrisk_assets.contracts import RAW_LOANS, RAW_LOANS_LEDGER, RAW_LOANS_Q
 from creditrisk_assets.partitions import vintages
 from creditrisk_assets.raw.intake import Intake, read_loans
 from creditrisk_assets.raw.sources import find_files
+from creditrisk_assets.resources.lake import DeltaLakeIOManager
 from creditrisk_assets.resources.loan_files import LoanFiles
-from creditrisk_assets.shell import asset_out
+from creditrisk_assets.shell import Part, asset_out, together
 
 OUTS = {
     "loans": asset_out(RAW_LOANS, kinds={"polars", "deltalake", "csv"}),
@@ -21,16 +22,27 @@ OUTS = {
 }
 
 
-@dg.multi_asset(name="raw_loans", outs=OUTS, partitions_def=vintages, backfill_policy=dg.BackfillPolicy.single_run())
-def raw_loans(context: dg.AssetExecutionContext, loan_files: LoanFiles) -> Iterator[dg.Output[pl.DataFrame]]:
+@dg.multi_asset(
+    name="raw_loans",
+    outs=OUTS,
+    partitions_def=vintages,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    can_subset=True,
+)
+def raw_loans(
+    context: dg.AssetExecutionContext, loan_files: LoanFiles, lake: dg.ResourceParam[DeltaLakeIOManager]
+) -> Iterator[dg.Output[pl.DataFrame]]:
     """Read the lender's files once: typed loans, rejected records with their reasons, and the count of both."""
     wanted = [date.fromisoformat(key) for key in context.partition_keys]
     intake = read_loans(find_files(loan_files.loans, Path(loan_files.landing)), loan_files.book, wanted)
     counts = _counts(intake)
     context.log.info("read {read}, clean {clean}, quarantined {quarantined}".format(**counts))
-    yield dg.Output(intake.clean, "loans", metadata={**counts, **_remarks(intake)})
-    yield dg.Output(intake.quarantine, "loans_quarantine", metadata={"reasons": _reasons(intake)})
-    yield dg.Output(intake.ledger, "loans_ledger", metadata=counts)
+    parts = [
+        Part(RAW_LOANS, intake.clean, {**counts, **_remarks(intake)}),
+        Part(RAW_LOANS_QUARANTINE, intake.quarantine, {"reasons": _reasons(intake)}),
+        Part(RAW_LOANS_LEDGER, intake.ledger, dict(counts)),
+    ]
+    yield from together(context, lake, parts)
 
 
 def _counts(intake: Intake) -> dict[str, int]:

@@ -22,7 +22,7 @@ from creditrisk_assets.resources.environments import settings
 from creditrisk_assets.resources.lake import DeltaLakeIOManager
 from creditrisk_assets.scores.loans import model_for, score
 from creditrisk_assets.scores.scale import Scale
-from creditrisk_assets.shell import asset_out
+from creditrisk_assets.shell import Part, asset_out, together
 
 _MODELS = [MODELS_POSTERIOR, MODELS_PARAMETERS, MODELS_DIAGNOSTICS]
 
@@ -37,6 +37,7 @@ _MODELS = [MODELS_POSTERIOR, MODELS_PARAMETERS, MODELS_DIAGNOSTICS]
     deps=[dg.AssetDep(list(table.key), partition_mapping=models_before_a_vintage) for table in _MODELS],
     partitions_def=vintages,
     backfill_policy=dg.BackfillPolicy.single_run(),
+    can_subset=True,
 )
 def scores_loans(
     context: dg.AssetExecutionContext, features: pl.LazyFrame, lake: dg.ResourceParam[DeltaLakeIOManager]
@@ -49,8 +50,8 @@ def scores_loans(
     metadata = {name: int(lineage[name].sum()) for name in ("scored", "unscored")}
     if metadata["unscored"]:
         context.log.warning(f"{metadata['unscored']} loans have no good model dated before their vintage: no score")
-    yield dg.Output(scored.loans(), "loans", metadata={**metadata, **scored.versions})
-    yield dg.Output(lineage, "lineage", metadata={**metadata, **scored.versions})
+    told = {**metadata, **scored.versions}
+    yield from together(context, lake, [Part(SCORES_LOANS, scored.loans(), told), Part(SCORES_LINEAGE, lineage, told)])
 
 
 def _scale() -> Scale:
