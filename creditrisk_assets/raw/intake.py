@@ -113,7 +113,8 @@ def _read(found: Records, book: Book, vintages: list[date] | None) -> _Part:
 def _checked(found: Records, columns: tuple[Column, ...], book: Book, vintages: list[date] | None) -> _Checked:
     kept = (LINE, "vintage", "broken", "meets_credit_policy", *(column.name for column in columns))
     wanted = pl.lit(True) if vintages is None else pl.col("vintage").is_in(vintages) | pl.col("vintage").is_null()
-    every, told, months, elsewhere = [], [], [], []
+    every, months, elsewhere = [], [], []
+    told: list[pl.DataFrame] = []
     for texts in found.batches():
         rows = typed(texts.lazy(), columns)
         rows = rows.with_columns(pl.when(pl.col("issue_d").is_between(*book)).then("issue_d").alias("vintage"))

@@ -103,15 +103,15 @@ def _no_malformed() -> pl.DataFrame:
 
 def _unclear(lines: Lines, header_lines: int, width: int) -> pl.DataFrame:
     """Line, text and note (is it a summary line?) of what is not a record at first sight."""
-    body = lines.scan().slice(header_lines)
+    body = lines.scan().slice(header_lines).with_columns(pl.col("text").str.replace_all(_QUOTED, _MARK).alias("marked"))
     irregular = body.filter(_irregular(width) | pl.col("line").is_in(lines.foreign))
-    return irregular.with_columns(pl.col("text").str.contains(_NOTES).alias("note")).collect(engine="streaming")
+    note = pl.col("text").str.contains(_NOTES).alias("note")
+    return irregular.select("line", "text", note).collect(engine="streaming")
 
 
 def _irregular(width: int) -> pl.Expr:
     """Lines that are not one well-formed record of `width` fields by themselves."""
-    text = pl.col("text")
-    marked = text.str.replace_all(_QUOTED, _MARK)
+    text, marked = pl.col("text"), pl.col("marked")
     commas = marked.str.count_matches(",", literal=True)
     quoted = marked.str.count_matches(_MARK, literal=True)  # _BESIDE in two searches for literals: far faster
     behind_comma = marked.str.count_matches(f",{_MARK}", literal=True) + marked.str.starts_with(_MARK)

@@ -186,3 +186,18 @@ def test_namesakes_are_told_apart_by_their_path(tmp_path: Path) -> None:
 def test_a_file_named_twice_is_read_once(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", GOOD)
     assert read(path, path).quarantine.is_empty()
+
+
+def test_infinite_and_missing_numbers_of_parquet_are_quarantined_by_name(tmp_path: Path) -> None:
+    frame = pl.DataFrame(loans(4)).with_columns(
+        annual_inc=pl.Series([50_000.0, float("nan"), float("inf"), None]),
+        total_pymnt=pl.Series([1.0, 1.0, 1.0, float("-inf")]),
+    )
+    frame.write_parquet(tmp_path / "a.parquet")
+    intake = read(tmp_path / "a.parquet")
+    assert [names[0].split(":")[0] for names in intake.quarantine["reasons"]] == [
+        "annual_inc",
+        "annual_inc",
+        "total_pymnt",
+    ]
+    assert intake.clean.height == 1
