@@ -34,8 +34,10 @@ def _factor_and_inverse(matrix: Matrix) -> tuple[Matrix, Matrix]:
     if failed:
         raise ValueError("the evidence is not positive definite: look for a feature of extreme values")
     lower, _ = dpotri(factor, lower=1)
-    inverse = np.tril(lower)
-    return factor, inverse + np.tril(lower, -1).T
+    # dpotrf leaves zeros above the diagonal and dpotri does not touch them.
+    inverse = lower + lower.T
+    inverse.flat[:: len(inverse) + 1] *= 0.5
+    return factor, inverse
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,8 @@ class Density:
     @cached_property
     def _fixed_precision(self) -> Vector:
         """Prior precision of the common effects, zero for group effects."""
-        return prior_precision(self.design, self.scales) * (self._membership.sum(axis=0) == 0)
+        common = self._membership.sum(axis=0) == 0
+        return np.asarray(prior_precision(self.design, self.scales) * common, np.float64)
 
     @cached_property
     def _largest(self) -> slice:
@@ -88,7 +91,7 @@ class Density:
         large = diagonal + precision[self._largest]
         coupling = cross / large
         reduced = own - coupling @ cross.T
-        reduced[np.diag_indices_from(reduced)] += precision[rest]
+        reduced.flat[:: len(rest) + 1] += precision[rest]
         return reduced, linear - coupling @ linear_large, coupling, large
 
     def group_scales(self, points: Matrix) -> Matrix:

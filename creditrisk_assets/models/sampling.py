@@ -49,6 +49,7 @@ def sample_evidence(design: Design, evidence: Evidence, scales: Array, seed: int
     from nutpie.compiled_pyfunc import from_pyfunc
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+    # One core: the density is Python, and threads would only queue for the interpreter.
     density, size = Density(design, evidence, scales), len(scales)
     compiled = from_pyfunc(
         size,
@@ -61,7 +62,7 @@ def sample_evidence(design: Design, evidence: Evidence, scales: Array, seed: int
     )
     with threadpool_limits(limits=1):
         trace = nutpie.sample(
-            compiled, draws=DRAWS, tune=TUNE, chains=CHAINS, cores=2, seed=seed, target_accept=0.9,
+            compiled, draws=DRAWS, tune=TUNE, chains=CHAINS, cores=1, seed=seed, target_accept=0.9,
             progress_bar=False, save_warmup=False,
         )  # fmt: skip
         points = trace.posterior["point"].values
