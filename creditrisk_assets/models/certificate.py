@@ -47,8 +47,8 @@ class Certificate:
 def _block_log_likelihood(design: Design, encoded: Encoded, outcome: Array, tables: list[NDArray[np.float32]]) -> Array:
     """Exact log-likelihood of a block under every draw, shape (S,).
 
-    Single precision per loan, summed in double: the error of a sum over a million loans stays
-    below 1e-3 nats. Odds beyond e^30 do not occur for PDs between 1e-13 and 1 - 1e-13.
+    Single precision per loan, summed in double: off by at most 0.005 nats over a million loans as
+    measured. Odds beyond e^30 do not occur for PDs between 1e-13 and 1 - 1e-13.
     """
     common = encoded.common.astype(np.float32)
     total = np.zeros(tables[0].shape[1])

@@ -7,7 +7,7 @@ through zero, where log tau would have a long tail. Coefficients are then drawn 
 one for each draw of tau (a partially collapsed sampler, van Dyk and Park 2008).
 
 The density is the one `declaration.py` states in Bambi. It is written out here because compiling
-the stated graph costs 15 to 25 s in every new process; `sampling.py` compares the two after every
+the stated graph costs 15 to 20 s in every new process; `sampling.py` compares the two after every
 fit. Effects of one group meet each other only through the rest, so their block of the precision is
 diagonal: the largest group is eliminated by division, and the cost hardly grows with vintages.
 """

@@ -73,9 +73,15 @@ def block_evidence(
 
     `outcome` (rows,) is 0 or 1. The log-likelihood is always the exact one at `theta`.
     """
+    from scipy.special import expit
+
     eta = log_odds(design, encoded, theta)
-    variance = np.zeros_like(eta) if covariance is None else log_odds_variance(design, encoded, covariance)
-    residual, weight = outcome - expected_pd(eta, variance), expected_weight(eta, variance)
+    if covariance is None:
+        p = expit(eta)
+        residual, weight = outcome - p, p * (1 - p)
+    else:
+        variance = log_odds_variance(design, encoded, covariance)
+        residual, weight = outcome - expected_pd(eta, variance), expected_weight(eta, variance)
     width, size = encoded.common.shape[1], len(design.parameters)
     weighted = encoded.common * weight[:, None]
     gradient, information = np.zeros(size), np.zeros((size, size))
