@@ -75,10 +75,11 @@ def demo(loans: str | None, once: bool, port: int) -> None:
     from creditrisk_assets.local.home import DemoError
     from creditrisk_assets.local.supervisor import ChildError
     from creditrisk_assets.raw.sources import SourceError
+    from creditrisk_assets.resources.delta import LakeError
 
     try:
         run_demo(loans, once, port, click.echo)
-    except (DemoError, ChildError, SourceError, SettingsError) as error:
+    except (DemoError, ChildError, SourceError, SettingsError, LakeError) as error:
         raise click.ClickException(str(error)) from error
 
 

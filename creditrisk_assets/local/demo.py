@@ -87,13 +87,17 @@ def _book(home: Home, loans: str | None, watch: Stopwatch) -> list[date]:
 def _materialise(home: Home, found: list[date], watch: Stopwatch, say: Say) -> Summary:
     import dagster as dg
 
-    from creditrisk_assets.automation import batch_stages, run_stage
+    from creditrisk_assets.automation import StageError, batch_stages, run_stage
+    from creditrisk_assets.definitions import defs
 
     instance = dg.DagsterInstance.get()
     for stage in batch_stages(found):
         span = stage.first[:7] if stage.first == stage.last else f"{stage.first[:7]} to {stage.last[:7]}"
         with watch.stage(stage.name, f"{span} ({stage.partitions})"):
-            run_stage(stage, instance, say)
+            try:
+                run_stage(stage, defs, instance, say)
+            except StageError as error:
+                raise DemoError(str(error)) from error
     with watch.stage("compare", "final outcomes, for comparison with publications"):
         summary = summarise(Lake(str(home.lake.absolute())), found)
     return {**summary, "seconds": watch.seconds}

@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from creditrisk_assets.resources.environments import DEMO_ENV, PROJECT
+from creditrisk_assets.resources.environments import DATA, DEMO_ENV
 
 DAGSTER_YAML = """\
 telemetry:
@@ -28,12 +28,12 @@ class DemoError(RuntimeError):
 class Home:
     """Folders of the demo: `lake`, `dagster` (history for the UI), `files` (simulated book), `logs`."""
 
-    data: Path = PROJECT / "data"
+    data: Path = DATA
 
     @property
     def lake(self) -> Path:
-        """The lake the demo fills: CREDITRISK_LAKE when set in the environment, else data/lake."""
-        return Path(os.environ.get("CREDITRISK_LAKE", str(self.data / "lake")))
+        """The lake the demo fills: CREDITRISK_LAKE when set in the environment, else `lake` in the data folder."""
+        return Path(os.environ.get("CREDITRISK_LAKE") or self.data / "lake")
 
     @property
     def dagster(self) -> Path:
@@ -55,8 +55,10 @@ def prepare(home: Home, book: dict[str, str]) -> None:
     """Set up the folders for a book, given as the settings it needs.
 
     A lake the demo filled with another book is cleared; one that it did not make is refused with
-    DemoError. The settings are noted in data/demo.env, so that any shell sees the same book.
+    DemoError. The settings are noted in `demo.env` of the data folder, so that any shell sees the same book.
     """
+    if "://" in os.environ.get("CREDITRISK_LAKE", ""):
+        raise DemoError(f"the demo fills a folder, not {os.environ['CREDITRISK_LAKE']}: unset CREDITRISK_LAKE")
     if home.lake.exists() and any(home.lake.iterdir()) and not home.marker.exists():
         raise DemoError(
             f"{home.lake} holds tables that the demo did not make. Move them away, or run the demo elsewhere: "

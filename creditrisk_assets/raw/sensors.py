@@ -33,7 +33,7 @@ def landing(context: dg.SensorEvaluationContext, loan_files: LoanFiles) -> dg.Se
         for first, last in spans:
             requests.append(
                 dg.RunRequest(
-                    run_key=f"{path}:{now[str(path)][0]}:{first}",
+                    run_key=":".join((str(path), *(str(part) for part in now[str(path)]), str(first))),
                     tags={RANGE_START: first.isoformat(), RANGE_END: last.isoformat(), "creditrisk/file": path.name},
                 )
             )

@@ -1,7 +1,7 @@
 """Every setting of the platform, from environment variables; laptop and cluster differ in values only.
 
 An environment variable wins over `.env` in the project, which wins over what `make demo` noted
-about its own book in `data/demo.env`, which wins over the defaults below.
+about its own book in `demo.env` of the data folder, which wins over the defaults below.
 """
 
 from datetime import date
@@ -16,7 +16,21 @@ _CLONE = Path(__file__).resolve().parents[2]
 PROJECT = _CLONE if (_CLONE / "pyproject.toml").exists() else Path.cwd()
 """A clone keeps its data beside its code; an installed package uses the working directory."""
 
-DEMO_ENV = PROJECT / "data" / "demo.env"
+
+class _Folders(BaseSettings):
+    """Where everything else lies; read first, because the other settings may lie there."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CREDITRISK_", env_file=PROJECT / ".env", extra="ignore", env_ignore_empty=True
+    )
+
+    data: Path = PROJECT / "data"
+
+
+DATA = _Folders().data.expanduser().absolute()
+"""Holds the lake, the landing folder and what the demo makes: CREDITRISK_DATA, else data/ of the project."""
+
+DEMO_ENV = DATA / "demo.env"
 
 
 class SettingsError(ValueError):
@@ -49,9 +63,9 @@ class Settings(BaseSettings):
     )
 
     environment: Literal["local", "production"] = "local"
-    lake: str = str(PROJECT / "data" / "lake")
+    lake: str = str(DATA / "lake")
     loans: str | None = None
-    landing: str = str(PROJECT / "data" / "landing")
+    landing: str = str(DATA / "landing")
     first_vintage: Month = date(2007, 6, 1)
     last_vintage: Month = date(2020, 12, 1)
     first_model_date: Month | None = None
