@@ -48,7 +48,13 @@ def first_of_month(value: object) -> object:
     return value
 
 
+def whole_number(value: object) -> object:
+    """A number written as text; left alone when it is none, for the type to refuse."""
+    return int(value) if isinstance(value, str) and value.strip().isdecimal() else value
+
+
 Month = Annotated[date, BeforeValidator(first_of_month)]
+Divisor = Annotated[Literal[1, 2, 3, 4, 6, 12], BeforeValidator(whole_number)]
 
 
 class Settings(BaseSettings):
@@ -69,7 +75,7 @@ class Settings(BaseSettings):
     first_vintage: Month = date(2007, 6, 1)
     last_vintage: Month = date(2020, 12, 1)
     first_model_date: Month | None = None
-    model_every_months: Literal[1, 2, 3, 4, 6, 12] = 3
+    model_every_months: Divisor = 3
     training_window: int | Literal["expanding"] = "expanding"
     feature_set: Literal["application", "application_with_price"] = "application"
     base_points: float = 600

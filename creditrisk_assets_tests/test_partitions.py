@@ -1,0 +1,124 @@
+"""What a model may know, where it is tested and what it may score is declared lineage, for every date."""
+
+import importlib.util
+import sys
+from datetime import date
+from types import ModuleType
+
+import dagster as dg
+import pytest
+
+from creditrisk_assets import partitions
+from creditrisk_assets.resources.environments import add_months
+
+EVERY = (1, 2, 3, 4, 6, 12)
+
+
+def axis(monkeypatch: pytest.MonkeyPatch, **values: object) -> ModuleType:
+    """The module `partitions` as another environment would load it."""
+    for name, value in values.items():
+        monkeypatch.setenv(f"CREDITRISK_{name.upper()}", str(value))
+    spec = importlib.util.spec_from_file_location("partitions_elsewhere", str(partitions.__file__))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def days(definition: dg.PartitionsDefinition) -> list[date]:
+    return [date.fromisoformat(key) for key in definition.get_partition_keys()]
+
+
+def upstream(
+    mapping: dg.PartitionMapping, of: date, mine: dg.PartitionsDefinition, theirs: dg.PartitionsDefinition
+) -> list[date]:
+    """The upstream partitions that one downstream partition depends on."""
+    subset = mine.empty_subset().with_partition_keys([of.isoformat()])
+    found = mapping.get_upstream_mapped_partitions_result_for_partitions(subset, mine, theirs)
+    return sorted(date.fromisoformat(key) for key in found.partitions_subset.get_partition_keys())
+
+
+@pytest.mark.parametrize("every", EVERY)
+def test_a_model_date_depends_on_exactly_the_vintages_before_it(every: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = axis(monkeypatch, model_every_months=every, last_vintage="2012-12")
+    vintages = days(here.vintages)
+    for day in days(here.model_dates):
+        known = upstream(here.what_a_model_may_know, day, here.model_dates, here.vintages)
+        assert known == [vintage for vintage in vintages if vintage < day]
+
+
+@pytest.mark.parametrize("every", EVERY)
+def test_a_comparison_reads_only_the_twelve_vintages_after_its_model_date(
+    every: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = axis(monkeypatch, model_every_months=every, last_vintage="2012-12")
+    vintages = days(here.vintages)
+    for day in days(here.model_dates):
+        tested = upstream(here.vintages_after_a_model_date, day, here.model_dates, here.vintages)
+        assert tested == [vintage for vintage in vintages if day <= vintage < add_months(day, 12)]
+
+
+@pytest.mark.parametrize("every", EVERY)
+def test_a_vintage_depends_on_the_models_dated_at_its_start_or_before(
+    every: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = axis(monkeypatch, model_every_months=every, last_vintage="2012-12")
+    model_dates = days(here.model_dates)
+    for vintage in days(here.vintages):
+        models = upstream(here.models_before_a_vintage, vintage, here.vintages, here.model_dates)
+        assert models == [day for day in model_dates if day <= vintage]
+
+
+def test_vintages_run_from_the_first_to_the_last_of_the_book() -> None:
+    found = days(partitions.vintages)
+    assert (found[0], found[-1], len(found)) == (date(2007, 6, 1), date(2020, 12, 1), 163)
+
+
+def test_model_dates_run_from_two_years_on_to_the_month_after_the_last_vintage() -> None:
+    found = days(partitions.model_dates)
+    assert (found[0], found[-1]) == (date(2009, 7, 1), date(2021, 1, 1))
+    assert {day.month for day in found} == {1, 4, 7, 10}
+
+
+@pytest.mark.parametrize("every", EVERY)
+@pytest.mark.parametrize("first", ["2013-11", "2014-01", "2014-02"])
+def test_model_dates_keep_to_their_grid_whatever_the_first_vintage(
+    first: str, every: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = axis(monkeypatch, first_vintage=first, model_every_months=every)
+    found = days(here.model_dates)
+    start = add_months(date.fromisoformat(f"{first}-01"), 24)
+    assert 0 <= (found[0].year - start.year) * 12 + found[0].month - start.month < every
+    assert all((day.month - 1) % every == 0 for day in found)
+    assert all(add_months(one, every) == other for one, other in zip(found, found[1:], strict=False))
+
+
+def test_a_first_model_date_that_is_set_counts() -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        here = axis(patch, first_model_date="2011-02", model_every_months=1)
+        assert days(here.model_dates)[0] == date(2011, 2, 1)
+
+
+def test_the_axis_of_this_process_is_not_touched_by_another_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    axis(monkeypatch, first_vintage="2014-01")
+    assert sys.modules["creditrisk_assets.partitions"] is partitions
+    assert partitions.vintages.get_first_partition_key() == "2007-06-01"
+
+
+def test_assets_declare_these_mappings() -> None:
+    from creditrisk_assets.definitions import defs
+
+    graph = defs.resolve_asset_graph()
+    features = dg.AssetKey(["features", "loans"])
+    expected = {
+        ("models/posterior", features): partitions.what_a_model_may_know,
+        ("models/parameters", features): partitions.what_a_model_may_know,
+        ("models/diagnostics", features): partitions.what_a_model_may_know,
+        ("models/logistic", features): partitions.what_a_model_may_know,
+        ("models/comparison", features): partitions.vintages_after_a_model_date,
+        ("scores/loans", dg.AssetKey(["models", "posterior"])): partitions.models_before_a_vintage,
+        ("scores/lineage", dg.AssetKey(["models", "diagnostics"])): partitions.models_before_a_vintage,
+    }
+    for (name, parent), mapping in expected.items():
+        assert graph.get_partition_mapping(dg.AssetKey(name.split("/")), parent) == mapping, name
