@@ -9,7 +9,7 @@ import dagster as dg
 import polars as pl
 
 from creditrisk_assets.columns import Table
-from creditrisk_assets.resources.lake import DeltaLakeIOManager, column_schema
+from creditrisk_assets.resources.lake import DeltaLakeIOManager, column_schema, commit_metadata
 
 OWNERS = ["team:credit-risk"]
 
@@ -54,5 +54,5 @@ def together(
         if name in selected:
             yield dg.Output(part.frame, name, metadata=part.metadata)
         else:
-            lake.lake.overwrite(part.table, part.frame, days, {"dagster_run_id": context.run.run_id})
+            lake.lake.overwrite(part.table, part.frame, days, commit_metadata(part.table, context.run.run_id, days))
             context.log.info(f"{part.table.name} was not selected, and is kept in step")

@@ -3,6 +3,7 @@
 import importlib.util
 import sys
 from datetime import date
+from itertools import pairwise
 from types import ModuleType
 
 import dagster as dg
@@ -91,7 +92,7 @@ def test_model_dates_keep_to_their_grid_whatever_the_first_vintage(
     start = add_months(date.fromisoformat(f"{first}-01"), 24)
     assert 0 <= (found[0].year - start.year) * 12 + found[0].month - start.month < every
     assert all((day.month - 1) % every == 0 for day in found)
-    assert all(add_months(one, every) == other for one, other in zip(found, found[1:], strict=False))
+    assert all(add_months(one, every) == other for one, other in pairwise(found))
 
 
 def test_a_first_model_date_that_is_set_counts() -> None:

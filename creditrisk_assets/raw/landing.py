@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
@@ -22,8 +23,13 @@ def to_cursor(seen: Seen) -> str:
 
 
 def stamps(files: Iterable[Path]) -> Seen:
-    """Modification time and size of each file."""
-    return {str(path): (path.stat().st_mtime_ns, path.stat().st_size) for path in files}
+    """Modification time and size of each file; one that has vanished since it was listed has none."""
+    found: Seen = {}
+    for path in files:
+        with suppress(FileNotFoundError):
+            stat = path.stat()
+            found[str(path)] = stat.st_mtime_ns, stat.st_size
+    return found
 
 
 def new_files(now: Seen, seen: Seen, time_ns: int, settle_ns: int = 5_000_000_000) -> list[Path]:

@@ -91,6 +91,15 @@ def check_days(context: dg.AssetCheckExecutionContext) -> list[date] | None:
     return [partition_day(definition, key) for key in context.partition_keys]
 
 
+def commit_metadata(table: Table, run_id: str, days: Sequence[date] | None) -> dict[str, str]:
+    """What the Delta log notes about one commit: who wrote what."""
+    return {
+        "dagster_run_id": run_id,
+        "dagster_asset": table.name,
+        "dagster_partitions": ",".join(day.isoformat() for day in days or ()),
+    }
+
+
 def output_metadata(table: Table, uri: str, written: Written, days: Sequence[date] | None) -> dict[str, Any]:
     """What the catalogue shows about one materialization."""
     metadata: dict[str, Any] = {
@@ -149,12 +158,7 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
         if not isinstance(obj, pl.LazyFrame | pl.DataFrame):
             raise LakeError(f"{table.name} returned {type(obj).__name__}: return a polars LazyFrame or DataFrame")
         days = _days(context) if context.has_asset_partitions else None
-        commit_metadata = {
-            "dagster_run_id": context.run_id,
-            "dagster_asset": table.name,
-            "dagster_partitions": ",".join(day.isoformat() for day in days or ()),
-        }
-        written = self.lake.overwrite(table, obj, days, commit_metadata)
+        written = self.lake.overwrite(table, obj, days, commit_metadata(table, context.run_id, days))
         context.add_output_metadata(output_metadata(table, self.lake.uri(table), written, days))
 
     def load_input(self, context: dg.InputContext) -> pl.LazyFrame | pl.DataFrame:
