@@ -60,7 +60,8 @@ def batch_stages(found: Sequence[date]) -> list[Stage]:
             "no loan was issued in the configured vintages: set CREDITRISK_FIRST_VINTAGE and CREDITRISK_LAST_VINTAGE"
         )
     first, last = months[0], months[-1]
-    stages = [Stage("ingest", close_vintages.name, first, last, len(months))]
+    span = [month for month in vintages.get_partition_keys() if first <= month <= last]
+    stages = [Stage("ingest", close_vintages.name, first, last, len(span))]
     earliest = add_months(date.fromisoformat(first), MONTHS_BEFORE_FIRST_MODEL).strftime(KEY_FORMAT)
     latest = add_months(date.fromisoformat(last), 1).strftime(KEY_FORMAT)
     wanted = [key for key in model_dates.get_partition_keys() if earliest <= key <= latest]
@@ -68,7 +69,7 @@ def batch_stages(found: Sequence[date]) -> list[Stage]:
         wanted = [key for key in model_dates.get_partition_keys() if key <= latest]
     stages += [Stage("models", train_models.name, day, day, 1) for day in wanted]
     if wanted:
-        stages.append(Stage("scores", score_vintages.name, first, last, len(months)))
+        stages.append(Stage("scores", score_vintages.name, first, last, len(span)))
     return stages
 
 
