@@ -4,7 +4,7 @@
 term, as publications that split by issue date do. A population of resolved loans alone is never
 offered: among young vintages it holds the early defaulters and few of the payers.
 
-An as-of date stands for what is known when that month has closed, like an observed month.
+An as-of date is the first day of its month: nothing of that month is known yet.
 """
 
 from datetime import date
@@ -36,14 +36,14 @@ def require_columns(features: pl.LazyFrame, columns: tuple[str, ...]) -> None:
 
 
 def as_known(features: pl.LazyFrame, as_of: date, horizon: int = HORIZON) -> pl.LazyFrame:
-    """Loans whose first `horizon` months were over at `as_of`; `outcome`: default within them.
+    """Loans whose first `horizon` months were over before `as_of`; `outcome`: default within them.
 
-    Nothing after `as_of` can change the result. Loans observed for a shorter time are left out
+    Nothing of the month of `as_of`, or after it, can change the result. Loans observed for a shorter time are left out
     whole, defaulted or not, so that a vintage enters at one time. Adds the Boolean `outcome`.
     """
     require_columns(features, NEEDED)
     end = pl.col("vintage").dt.offset_by(f"{horizon}mo")
-    return features.filter(end <= as_of, pl.col("observed_months") >= horizon).with_columns(
+    return features.filter(end < as_of, pl.col("observed_months") >= horizon).with_columns(
         (pl.col("default_month") <= end).fill_null(False).alias("outcome")
     )
 
@@ -66,7 +66,7 @@ def training_vintages(
         raise ValueError(f"protocol is {protocol!r}: use 'as_known' or 'final'")
     if window != "expanding" and (isinstance(window, str) or window < 1):
         raise ValueError(f"training window is {window!r}: use a number of months from 1, or 'expanding'")
-    last = month_shift(model_date, -horizon if protocol == "as_known" else -1)
+    last = month_shift(model_date, -1 - horizon if protocol == "as_known" else -1)
     return (date.min if window == "expanding" else month_shift(last, 1 - window)), last
 
 

@@ -149,6 +149,14 @@ def fit_posterior(frame: pl.DataFrame, feature_set: str, seed: int = SEED, large
     Books above `largest_direct` loans are never sampled loan by loan: there a failed certificate
     stays failed and `passed` says so. ValueError as `fit_design` and `expand`.
     """
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    # Matrices of some hundred rows: threads of the linear algebra would wait for each other more than they work.
+    with threadpool_limits(limits=1):
+        return _fit(frame, feature_set, seed, largest_direct)
+
+
+def _fit(frame: pl.DataFrame, feature_set: str, seed: int, largest_direct: int) -> Fit:
     start = time.perf_counter()
     design = fit_design(frame, feature_set)
     evidence, likely = expand(design, frame)

@@ -14,7 +14,7 @@ from creditrisk_assets.models.evidence import Evidence
 
 Array = NDArray[np.float64]
 
-CHAINS, TUNE, DRAWS = 4, 300, 1000
+CHAINS, TUNE, DRAWS = 4, 200, 500
 LARGEST_R_HAT, FEWEST_EFFECTIVE, SMALLEST_BFMI, LARGEST_DISAGREEMENT = 1.01, 400.0, 0.3, 1e-6
 
 
@@ -41,7 +41,7 @@ class Sample:
 
 
 def sample_evidence(design: Design, evidence: Evidence, scales: Array, seed: int) -> Sample:
-    """4 chains of 300 + 1000 draws of the group scales, and of the coefficients given them; no compiler needed.
+    """4 chains of 200 + 500 draws of the group scales, and of the coefficients given them; no compiler needed.
 
     `scales` (G,): likely group scales, where the chains start. A seed gives the same draws again.
     """
