@@ -123,7 +123,7 @@ def test_models_know_only_vintages_whose_first_year_was_over(batched: World) -> 
     features = batched.rows(FEATURES_LOANS)
     for table in (MODELS_LOGISTIC, MODELS_DIAGNOSTICS):
         for row in batched.rows(table).iter_rows(named=True):
-            known = features.filter(pl.col("vintage") <= add_months(row["model_date"], -12))
+            known = features.filter(pl.col("vintage") < add_months(row["model_date"], -12))
             defaults = known.filter(pl.col("default_month") <= pl.col("vintage").dt.offset_by("12mo")).height
             assert (row["loans"], row["defaults"]) == (known.height, defaults)
 

@@ -26,6 +26,7 @@ from creditrisk_assets.models.artifacts import (
 )
 from creditrisk_assets.models.logistic import fit_logistic
 from creditrisk_assets.models.outcomes import training
+from creditrisk_assets.resources.environments import settings
 from creditrisk_assets_tests.world import MODEL_DATES, World
 
 MODEL_DATE = MODEL_DATES[0]
@@ -59,7 +60,7 @@ def test_a_posterior_read_back_has_the_draws_and_the_brief_that_were_written(
 def test_a_logistic_read_back_predicts_as_the_one_that_was_fitted(
     tables: ModelTables, features: pl.LazyFrame, feature_set: str
 ) -> None:
-    frame = training(features, MODEL_DATE, "as_known", "expanding")
+    frame = training(features, MODEL_DATE, "as_known", settings().training_window)
     fitted = fit_logistic(frame, feature_set).predict(frame)
     assert tables.rebuilt_logistic(MODEL_DATE, feature_set).predict(frame) == pytest.approx(fitted, abs=1e-12)
 
