@@ -1,7 +1,7 @@
 """The model as stated to Bambi: formula, priors and the likelihood, or the evidence in its place.
 
 `p(defaults, trials) ~ effects(...) + (1|purpose) + (1|addr_state) + (1|vintage)`: common effects
-N(0, 0.2^2), intercept N(0, 2.5^2), group effects N(0, tau^2) with tau ~ HalfNormal(0.5). The common
+N(0, 0.15^2), intercept N(0, 2.5^2), group effects N(0, tau^2), tau ~ HalfNormal(0.1). The common
 effects enter as one matrix-valued term, so the graph has one node where it would have forty.
 """
 

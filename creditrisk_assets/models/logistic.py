@@ -77,6 +77,6 @@ def fit_logistic(frame: pl.DataFrame, feature_set: str, penalty: float = PENALTY
     if outcome.all() or not outcome.any():
         raise ValueError("the training window needs a default and a non-default: widen it or check the outcomes")
     matrix, names = _one_hot(design, design.encode(frame))
-    model = LogisticRegression(C=penalty, max_iter=5000, tol=1e-6).fit(matrix, outcome)
+    model = LogisticRegression(C=penalty, solver="newton-cholesky", tol=1e-8).fit(matrix, outcome)
     weights = dict(zip(names, map(float, model.coef_[0]), strict=True))
     return Logistic(design, {"intercept": float(model.intercept_[0]), **weights})

@@ -1,10 +1,9 @@
 """PD with interval for loans under the posterior: a Gaussian of the log-odds, five quadrature nodes.
 
 A level outside the design adds its group's tau^2 to the variance. A vintage outside it is forecast
-by the mean of the last six vintages (a local level), weighted by their information, with tau^2 of
-innovation. Around the population mean a new vintage would inherit years the lender has left behind:
-walk-forward over the quarters of 2009-2010 (outcomes `final`, window 24 months) gives log loss .3800 for
-the population mean, .3794 for three vintages, .3792 for six, .3795 for twelve; `as_known` prefers six too.
+by the mean of the last twelve vintages (a local level over a whole year, so that seasons cancel),
+weighted by their information, with tau^2 of innovation. Around the population mean a new vintage
+would inherit years the lender has left behind. Measured in docs/decisions/002-training-window.md.
 """
 
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from creditrisk_assets.models.moments import expected_pd, log_odds, log_odds_var
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 
-RECENT = 6
+RECENT = 12
 NORMAL_95 = 1.6448536269514722
 
 

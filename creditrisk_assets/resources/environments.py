@@ -76,7 +76,7 @@ class Settings(BaseSettings):
     last_vintage: Month = date(2020, 12, 1)
     first_model_date: Month | None = None
     model_every_months: Divisor = 3
-    training_window: int | Literal["expanding"] = "expanding"
+    training_window: int | Literal["expanding"] = 24
     feature_set: Literal["application", "application_with_price"] = "application"
     base_points: float = 600
     base_odds: float = 50
