@@ -58,7 +58,8 @@ def _remarks(intake: Intake) -> dict[str, dg.MetadataValue]:
 
 
 def _reasons(intake: Intake) -> dg.MetadataValue:
-    """The commonest reasons, the quoted value left out, as a table."""
+    """The commonest reasons, what differs from record to record left out, as a table."""
     reasons = intake.quarantine.explode("reasons")["reasons"].drop_nulls().str.replace(r"'.*'", "…")
+    reasons = reasons.str.replace(r"^loan_id: .* is already in .*$", "loan_id: … is already in …")
     lines = [f"| {reason} | {count} |" for reason, count in reasons.value_counts(sort=True).head(20).rows()]
     return dg.MetadataValue.md("\n".join(["| reason | records |", "|---|---|", *lines]))

@@ -43,9 +43,3 @@ def test_the_batch_reads_everything_the_landing_folder_holds(tmp_path: Path, fil
     lake = Lake(str(tmp_path / "lake"))
     assert lake.scan(FEATURES_LOANS).collect().height == 3
     assert not lake.exists(MODELS_POSTERIOR)
-
-
-def test_a_setting_that_cannot_be_used_is_named(tmp_path: Path) -> None:
-    done = command("dagster", "definitions", "validate", "-w", "workspace.yaml", data=tmp_path, CREDITRISK_BASE_ODDS=0)
-    assert done.returncode != 0
-    assert "CREDITRISK_BASE_ODDS" in done.stderr + done.stdout

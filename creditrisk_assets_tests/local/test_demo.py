@@ -29,7 +29,7 @@ VINTAGES = 36
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder after the demo of a simulated book."""
     files, folder = tmp_path_factory.mktemp("files"), tmp_path_factory.mktemp("data")
-    book = simulate_loans(loans=4_000, vintages=VINTAGES, seed=5, out=files, dirty=0.01)
+    book = simulate_loans(loans=28_000, vintages=VINTAGES, seed=5, out=files, dirty=0.01)
     done = command("creditrisk", "demo", "--once", "--loans", book.file, data=folder, CREDITRISK_MODEL_EVERY_MONTHS=12)
     assert done.returncode == 0, done.stderr
     (folder / "told.txt").write_text(done.stdout)
