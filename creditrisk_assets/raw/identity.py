@@ -25,11 +25,19 @@ def loan_id(given: pl.Expr) -> pl.Expr:
     # Here and not only in `_digest`: threads of polars importing pandas at once can deadlock.
     import pandas.util  # noqa: F401
 
-    numbers = [(pl.col(name) * scale).round() for name, scale in _NUMBERS.items()]
-    whole = [part.cast(pl.Int64).fill_null(_MISSING) for part in (*numbers, *(pl.col(name) for name in _MONTHS))]
-    texts = [pl.col(name).str.to_uppercase().fill_null("") for name in _TEXTS]
-    digest = pl.map_batches([*whole, *texts], _digest, return_dtype=pl.String, is_elementwise=True)
-    return pl.coalesce(lenders_id(given), digest).alias("loan_id")
+    seen = [*_NUMBERS, *_MONTHS, *_TEXTS]
+    return pl.map_batches([lenders_id(given), *seen], _completed, return_dtype=pl.String, is_elementwise=True).alias(
+        "loan_id"
+    )
+
+
+def _completed(parts: Sequence[pl.Series]) -> pl.Series:
+    """The first of `parts`, the lender's identifiers, with digests of the others where it is empty."""
+    given = parts[0]
+    without = given.is_null()
+    if not without.any():
+        return given
+    return given.scatter(without.arg_true(), _digest(pl.DataFrame(list(parts[1:])).filter(without)))
 
 
 def lenders_id(identifier: pl.Expr) -> pl.Expr:
@@ -38,11 +46,15 @@ def lenders_id(identifier: pl.Expr) -> pl.Expr:
     return pl.when(~bare.str.to_lowercase().is_in(list(NOTHING))).then(bare)
 
 
-def _digest(parts: Sequence[pl.Series]) -> pl.Series:
+def _digest(applications: pl.DataFrame) -> pl.Series:
     import pandas as pd
     from pandas.util import hash_array, hash_pandas_object
 
-    hashes = {index: hash_array(part.to_numpy(), hash_key=_DIGEST_KEY) for index, part in enumerate(parts)}
+    numbers = [(pl.col(name) * scale).round() for name, scale in _NUMBERS.items()]
+    whole = [part.cast(pl.Int64).fill_null(_MISSING) for part in (*numbers, *(pl.col(name) for name in _MONTHS))]
+    texts = [pl.col(name).str.to_uppercase().fill_null("") for name in _TEXTS]
+    canonical = applications.select(*whole, *texts)
+    hashes = {name: hash_array(canonical[name].to_numpy(), hash_key=_DIGEST_KEY) for name in canonical.columns}
     digests = hash_pandas_object(pd.DataFrame(hashes), index=False, hash_key=_DIGEST_KEY)
     return "x" + pl.Series(digests.to_numpy(), dtype=pl.UInt64).cast(pl.String).str.zfill(20)
 

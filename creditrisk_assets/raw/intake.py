@@ -16,7 +16,7 @@ from creditrisk_assets.raw.identity import lenders_id, loan_id, without_repeats
 from creditrisk_assets.raw.observed import last_backed, months_seen, until
 from creditrisk_assets.raw.records import LINE, Records, records
 from creditrisk_assets.raw.sources import FILE_COLUMNS, names_of, opened
-from creditrisk_assets.raw.typed import ISSUED, broken, columns_in, reasons, typed
+from creditrisk_assets.raw.typed import ISSUED, broken, columns_in, plain_numbers, reasons, typed
 
 Book = tuple[date, date]
 
@@ -111,21 +111,46 @@ def _read(found: Records, book: Book, vintages: list[date] | None) -> _Part:
 
 
 def _checked(found: Records, columns: tuple[Column, ...], book: Book, vintages: list[date] | None) -> _Checked:
+    """Most files hold no error: numbers are first parsed by the scan, and as texts once anything is amiss."""
+    ready = plain_numbers(columns)
+    if found.plain is not None and ready:
+        try:
+            return _typed_and_checked(found, columns, book, vintages, ready)
+        except (_NotCleanError, pl.exceptions.ComputeError):
+            pass  # the texts are needed to tell what is wrong, or how a number was spelled
+    return _typed_and_checked(found, columns, book, vintages, frozenset())
+
+
+class _NotCleanError(ValueError):
+    """A record breaks the contract, and its texts have not been kept."""
+
+
+def _typed_and_checked(
+    found: Records, columns: tuple[Column, ...], book: Book, vintages: list[date] | None, ready: frozenset[str]
+) -> _Checked:
     kept = (LINE, "vintage", "broken", "meets_credit_policy", *(column.name for column in columns))
     wanted = pl.lit(True) if vintages is None else pl.col("vintage").is_in(vintages) | pl.col("vintage").is_null()
     every, months, elsewhere = [], [], []
     told: list[pl.DataFrame] = []
-    for texts in found.batches():
+    for texts in found.batches(ready):
         rows = typed(texts.lazy(), columns)
         rows = rows.with_columns(pl.when(pl.col("issue_d").is_between(*book)).then("issue_d").alias("vintage"))
-        batch = rows.with_columns(broken(columns).alias("broken"), _meets_credit_policy()).collect()
+        batch = rows.with_columns(broken(columns, ready).alias("broken"), _meets_credit_policy()).collect()
         months.append(months_seen(batch, columns))
         elsewhere.append(_elsewhere(batch.filter(~wanted & ~pl.col("broken"))))
         batch = batch if vintages is None else batch.filter(wanted)
         every.append(batch.select(kept))
+        if ready and batch["broken"].any():
+            raise _NotCleanError
         if batch["broken"].any() or not told:  # the first batch is empty and gives the columns
-            told.append(batch.filter("broken").select("vintage", reasons(columns, book), line=LINE))
+            told.append(_told(batch, columns, book, ready))
     return _Checked(pl.concat(every), pl.concat(told), pl.concat(months), pl.concat(elsewhere))
+
+
+def _told(batch: pl.DataFrame, columns: tuple[Column, ...], book: Book, ready: frozenset[str]) -> pl.DataFrame:
+    if ready:  # nothing is broken in this mode
+        return pl.DataFrame(schema={"vintage": pl.Date, "reasons": pl.List(pl.String), "line": pl.Int64})
+    return batch.filter("broken").select("vintage", reasons(columns, book), line=LINE)
 
 
 def _elsewhere(rows: pl.DataFrame) -> pl.DataFrame:

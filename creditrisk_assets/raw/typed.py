@@ -25,24 +25,37 @@ def columns_in(header: Iterable[str]) -> tuple[Column, ...]:
 
 
 def typed(frame: pl.LazyFrame, columns: Iterable[Column]) -> pl.LazyFrame:
-    """LINE, every column typed, and its text as `raw:NAME`.
+    """LINE, every column typed, and its text as `raw:NAME`, except for what comes as numbers already.
 
     Counts stay Float64 until they are known to be whole; percentages come out on the scale 0 to
     100; years of credit lines in the right century.
     """
     columns = tuple(columns)
     names = [column.name for column in columns]
-    read = frame.select(LINE, *(pl.col(name).alias(f"raw:{name}") for name in names)).with_columns(
+    ready = numbers_in(frame)
+    texts = (name if name in ready else pl.col(name).alias(f"raw:{name}") for name in names)
+    read = frame.select(LINE, *texts).with_columns(
         pl.col(f"raw:{column.name}")
         .map_batches(_reader(column), return_dtype=_read_type(column), is_elementwise=True)
         .alias(column.name)
         for column in columns
+        if column.name not in ready
     )
     if "int_rate" in names:
         read = read.with_columns(_percent(column.name) for column in columns if column.parse == "percent")
     if {"earliest_cr_line", "issue_d"} <= set(names):
         read = read.with_columns(_century())
     return read
+
+
+def plain_numbers(columns: Iterable[Column]) -> frozenset[str]:
+    """Columns that a clean file writes as plain numbers, so that the scan itself can parse them."""
+    return frozenset(column.name for column in columns if column.parse in ("number", "count"))
+
+
+def numbers_in(frame: pl.LazyFrame) -> frozenset[str]:
+    """Columns the scan has parsed already."""
+    return frozenset(name for name, dtype in frame.collect_schema().items() if dtype == pl.Float64)
 
 
 def _reader(column: Column) -> Callable[[pl.Series], pl.Series]:
@@ -72,12 +85,15 @@ def _century() -> pl.Expr:
     return pl.when(misread).then(opened.dt.offset_by("-100y")).otherwise(opened).alias("earliest_cr_line")
 
 
-def broken(columns: Iterable[Column]) -> pl.Expr:
-    """Boolean expression over a typed frame: does anything in the record break the contract?"""
+def broken(columns: Iterable[Column], ready: frozenset[str] = frozenset()) -> pl.Expr:
+    """Boolean expression over a typed frame: does anything in the record break the contract?
+
+    The columns `ready` were parsed by the scan: they have no text, and none that was unreadable.
+    """
     rules = [pl.col("vintage").is_null()]
     for column in columns:
         rules.append(_bounds(column).broken())
-        if column.parse != "text":
+        if column.parse != "text" and column.name not in ready:
             rules.append(dialects.unreadable(pl.col(f"raw:{column.name}"), pl.col(column.name)))
         if column.dtype == pl.Int32:
             rules.append(_fraction(column))
