@@ -61,5 +61,6 @@ def _reasons(intake: Intake) -> dg.MetadataValue:
     """The commonest reasons, what differs from record to record left out, as a table."""
     reasons = intake.quarantine.explode("reasons")["reasons"].drop_nulls().str.replace(r"'.*'", "…")
     reasons = reasons.str.replace(r"^loan_id: .* is already in .*$", "loan_id: … is already in …")
+    reasons = reasons.str.replace(r"^(\w+): \S+ is not ", "${1}: … is not ")
     lines = [f"| {reason} | {count} |" for reason, count in reasons.value_counts(sort=True).head(20).rows()]
     return dg.MetadataValue.md("\n".join(["| reason | records |", "|---|---|", *lines]))
