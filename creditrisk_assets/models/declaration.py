@@ -90,13 +90,27 @@ def bambi_model(design: Design, data: Any, evidence: Evidence | None = None) -> 
     return model
 
 
-def stated_log_density(design: Design, evidence: Evidence) -> Any:
-    """Log density of Bambi's model: a function of (coefficients (p,), group scales (G,)) -> float."""
+_COMPILED: dict[tuple[int, tuple[tuple[str, int], ...]], tuple[Any, Any]] = {}
+
+
+def _compiled(design: Design, evidence: Evidence) -> tuple[Any, Any]:
+    """Bambi's model and its log density, built once per structure; the evidence is data and swapped in."""
     from pytensor.compile.mode import Mode
 
-    model = bambi_model(design, skeleton(design), evidence).backend.model
-    # Interpreted: a handful of evaluations do not repay a compiler.
-    density = model.compile_logp(mode=Mode(linker="py", optimizer=None))
+    structure = len(design.effects), tuple((group.name, len(group.levels)) for group in design.groups)
+    if structure not in _COMPILED:
+        model = bambi_model(design, skeleton(design), evidence).backend.model
+        # Interpreted: a handful of evaluations do not repay a compiler.
+        _COMPILED[structure] = model, model.compile_logp(mode=Mode(linker="py", optimizer=None))
+    model, density = _COMPILED[structure]
+    model.set_data("linear", evidence.linear)
+    model.set_data("information", evidence.information)
+    return model, density
+
+
+def stated_log_density(design: Design, evidence: Evidence) -> Any:
+    """Log density of Bambi's model: a function of (coefficients (p,), group scales (G,)) -> float."""
+    _, density = _compiled(design, evidence)
     slices, width = design.group_slices(), 1 + len(design.effects)
 
     def value(theta: Any, scales: Any) -> float:

@@ -16,6 +16,7 @@ Protocol = Literal["as_known", "final"]
 Window = int | Literal["expanding"]
 
 HORIZON = 12
+ORDER = ("vintage", "loan_id")  # sums of floats depend on the order of rows, and draws on the last bit of sums
 NEEDED = ("vintage", "default_month", "defaulted", "observed_month", "observed_months", "term_elapsed")
 
 
@@ -79,7 +80,7 @@ def training(
     """
     first, last = training_vintages(model_date, protocol, window, horizon)
     population = as_known(features, model_date, horizon) if protocol == "as_known" else final(features)
-    frame = population.filter(pl.col("vintage").is_between(first, last)).collect()
+    frame = population.filter(pl.col("vintage").is_between(first, last)).sort(ORDER).collect()
     place = f"training window {first:%Y-%m} to {last:%Y-%m} of model date {model_date:%Y-%m} ({protocol})"
     if frame.is_empty():
         raise ValueError(f"{place} holds no loan: load older vintages, widen the window or take a later model date")
@@ -103,7 +104,7 @@ def out_of_time(
             f"test vintages {first:%Y-%m} to {last:%Y-%m} must follow in order on model date {model_date:%Y-%m}"
         )
     population = as_known(features, date.max, horizon) if protocol == "as_known" else final(features)
-    frame = population.filter(pl.col("vintage").is_between(first, last)).collect()
+    frame = population.filter(pl.col("vintage").is_between(first, last)).sort(ORDER).collect()
     if frame.is_empty():
         needs = f"observed for {horizon} months" if protocol == "as_known" else "observed to the end of its term"
         raise ValueError(

@@ -138,7 +138,7 @@ class Fit:
 def _certified(
     design: Design, frame: pl.DataFrame, evidence: Evidence, sample: sampling.Sample
 ) -> tuple[Certificate, Array, Array]:
-    most = sample.diverging.size if frame.height <= LARGEST_WEIGHED else PUBLISHED
+    most = 2 * PUBLISHED if frame.height <= LARGEST_WEIGHED else PUBLISHED
     theta, scales = sample.thinned(most)
     return certify(design, frame, evidence, theta), theta, scales
 

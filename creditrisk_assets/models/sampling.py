@@ -14,7 +14,7 @@ from creditrisk_assets.models.evidence import Evidence
 
 Array = NDArray[np.float64]
 
-CHAINS, TUNE, DRAWS = 4, 400, 600
+CHAINS, TUNE, DRAWS = 4, 200, 800
 LARGEST_R_HAT, FEWEST_EFFECTIVE, SMALLEST_BFMI, LARGEST_DISAGREEMENT = 1.01, 400.0, 0.3, 1e-6
 
 
@@ -41,7 +41,7 @@ class Sample:
 
 
 def sample_evidence(design: Design, evidence: Evidence, scales: Array, seed: int) -> Sample:
-    """4 chains of 400 + 600 draws of the group scales, and of the coefficients given them; no compiler needed.
+    """4 chains of 200 + 800 draws of the group scales, and of the coefficients given them; no compiler needed.
 
     `scales` (G,): likely group scales, where the chains start. A seed gives the same draws again.
     """
@@ -62,7 +62,7 @@ def sample_evidence(design: Design, evidence: Evidence, scales: Array, seed: int
     )
     with threadpool_limits(limits=1):
         trace = nutpie.sample(
-            compiled, draws=DRAWS, tune=TUNE, chains=CHAINS, cores=1, seed=seed, target_accept=0.75,
+            compiled, draws=DRAWS, tune=TUNE, chains=CHAINS, cores=1, seed=seed, target_accept=0.65,
             progress_bar=False, save_warmup=False,
         )  # fmt: skip
         points = trace.posterior["point"].values
