@@ -13,6 +13,7 @@ from creditrisk_assets.models import sampling
 from creditrisk_assets.models.certificate import Certificate
 from creditrisk_assets.models.comparison import compare, compare_fitted
 from creditrisk_assets.models.logistic import fit_logistic
+from creditrisk_assets.models.outcomes import ORDER
 from creditrisk_assets.models.posterior import Fit, Posterior, fit_posterior
 from creditrisk_assets_tests.models.simulated import TRUTH, simulated_book
 
@@ -105,7 +106,7 @@ def test_comparison_gives_the_same_figures_for_the_same_fitted_models() -> None:
     found = compare(BOOK.lazy(), model, model, date(2011, 12, 1), window="expanding")
     assert set(found["models"]) == {"posterior", "logistic"} and found["outcomes"] == "final"
     assert set(found["models"]["posterior"]) == {"auc", "ks", "brier", "log_loss", "mean_pd", "observed"}
-    training = BOOK.filter(pl.col("vintage") < model)
+    training = BOOK.filter(pl.col("vintage") < model).sort(ORDER)
     fitted = fit_posterior(training, "application").posterior, fit_logistic(training, "application")
     again = compare_fitted(BOOK.lazy(), *fitted, model, model, date(2011, 12, 1), "final")
     for name, figures in found["models"].items():
