@@ -7,6 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from creditrisk_assets.models.outcomes import NothingToLearnError, training_vintages
 from creditrisk_assets.partitions import KEY_FORMAT, model_dates, vintages
 from creditrisk_assets.resources.environments import add_months, settings
 from creditrisk_assets.resources.lake import DeltaLakeIOManager
@@ -14,6 +15,7 @@ from creditrisk_assets.resources.loan_files import LoanFiles
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
+FAILED_CHECK, NOTHING_TO_LEARN = "DagsterAssetCheckFailedError", NothingToLearnError.__name__
 TOLERATED = "sampled_well"
 """The one check that may fail: whatever builds on a posterior asks for it."""
 
@@ -67,10 +69,17 @@ def batch_stages(found: Sequence[date]) -> list[Stage]:
     wanted = [key for key in model_dates.get_partition_keys() if earliest <= key <= latest]
     if settings().first_model_date is not None:
         wanted = [key for key in model_dates.get_partition_keys() if key <= latest]
+    wanted = [day for day in wanted if _matured(date.fromisoformat(day), found)]
     stages += [Stage("models", train_models.name, day, day, 1) for day in wanted]
     if wanted:
         stages.append(Stage("scores", score_vintages.name, first, last, len(span)))
     return stages
+
+
+def _matured(model_date: date, found: Sequence[date]) -> bool:
+    """Has any vintage of the book matured inside the training window of the model date?"""
+    first, last = training_vintages(model_date, "as_known", settings().training_window)
+    return any(first <= month <= last for month in found)
 
 
 class StageError(RuntimeError):
@@ -82,14 +91,21 @@ def run_stage(
 ) -> None:
     """Materialize the stage's range in one run in this process.
 
-    A posterior that fails its gates is told to `say` and does not end the batch: it is kept, and no
-    score uses it. Raises StageError when a step or any other check fails.
+    Neither a posterior that fails its gates (it is kept, and no score uses it) nor a training window
+    with nothing to learn ends the batch; `say` is told. Raises StageError when a step or any other
+    check fails.
     """
     result = definitions.resolve_job_def(stage.job).execute_in_process(
         instance=instance, run_config=QUIET, tags={RANGE_START: stage.first, RANGE_END: stage.last},
         raise_on_error=False,
     )  # fmt: skip
-    broken = [f"{event.step_key}: {_why(event)}" for event in result.get_step_failure_events() if not _is_check(event)]
+    broken = []
+    for event in result.get_step_failure_events():
+        why = _why(event)
+        if NOTHING_TO_LEARN in why:
+            say(f"no model: {why}")
+        elif FAILED_CHECK not in why:
+            broken.append(f"{event.step_key}: {why}")
     for check in result.get_asset_check_evaluations():
         if check.passed:
             continue
@@ -106,10 +122,6 @@ def _shown(check: dg.AssetCheckEvaluation) -> str:
     return ", ".join(f"{name}: {value.value}" for name, value in check.metadata.items())
 
 
-def _is_check(event: dg.DagsterEvent) -> bool:
-    return "DagsterAssetCheckFailedError" in _why(event)
-
-
 def _why(event: dg.DagsterEvent) -> str:
     error = event.step_failure_data.error
     while error is not None and error.cause is not None:
@@ -123,11 +135,12 @@ def materialize_everything(
 ) -> None:
     """Run the stages one after the other; each shows as a run of its own, with its partitions and checks."""
     from creditrisk_assets.definitions import build_defs
-    from creditrisk_assets.raw.intake import vintages_of
+    from creditrisk_assets.raw.intake import months_issued
+    from creditrisk_assets.raw.observed import without_strays
     from creditrisk_assets.raw.sources import find_files
 
     definitions = build_defs(resource_overrides={"loan_files": loan_files, "lake": lake, "io_manager": lake})
-    found = vintages_of(find_files(loan_files.loans, Path(loan_files.landing)))
+    found = without_strays(months_issued(find_files(loan_files.loans, Path(loan_files.landing))))
     for stage in batch_stages(found):
         context.log.info(f"{stage.name}: {stage.partitions} partitions, {stage.first} to {stage.last}")
         run_stage(stage, definitions, context.instance, context.log.warning)

@@ -26,7 +26,7 @@ def keeps_its_contract(table: Table) -> dg.AssetChecksDefinition:
         description="Columns, types, bounds and primary key are as the contract declares.",
     )
     def keeps_its_contract(context: dg.AssetCheckExecutionContext, lake: Delta) -> dg.AssetCheckResult:
-        frame = lake.lake.scan(table, check_days(context))
+        frame = lake.lake.scan(table, check_days(context), of_none=True)
         shape = table.shape_differences(frame.collect_schema())
         broken = {} if shape else table.violations(frame)
         repeated = 0 if shape else _repeated_keys(table, frame)
@@ -57,14 +57,14 @@ def every_record_is_accounted_for(context: dg.AssetCheckExecutionContext, lake: 
     """Count the tables themselves against what the reader counted."""
     days = check_days(context)
     clean, quarantined = (_rows(lake, table, days) for table in (RAW_LOANS, RAW_LOANS_QUARANTINE))
-    read = lake.lake.scan(RAW_LOANS_LEDGER, days).select(pl.col("read").sum()).collect().item()
+    read = lake.lake.scan(RAW_LOANS_LEDGER, days, of_none=True).select(pl.col("read").sum()).collect().item()
     return dg.AssetCheckResult(
         passed=read == clean + quarantined, metadata={"read": read, "clean": clean, "quarantined": quarantined}
     )
 
 
 def _rows(lake: DeltaLakeIOManager, table: Table, days: list[date] | None) -> int:
-    return int(lake.lake.scan(table, days).select(pl.len()).collect().item())
+    return int(lake.lake.scan(table, days, of_none=True).select(pl.len()).collect().item())
 
 
 CHECKS = [every_record_is_accounted_for, *(keeps_its_contract(table) for table in TABLES.values())]

@@ -60,7 +60,7 @@ def simulate_loans(
     try:
         book = simulated(loans=loans, vintages=vintages, seed=seed, out=out, first_vintage=first_vintage,
                          observed_months=observed_months, dirty=dirty)  # fmt: skip
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"{book.file}: {book.rows:,} records over {len(book.vintages)} vintages, true AUC {book.auc:.3f}")
 
@@ -79,7 +79,7 @@ def demo(loans: str | None, once: bool, port: int) -> None:
 
     try:
         run_demo(loans, once, port, click.echo)
-    except (DemoError, ChildError, SourceError, SettingsError, LakeError) as error:
+    except (OSError, DemoError, ChildError, SourceError, SettingsError, LakeError) as error:
         raise click.ClickException(str(error)) from error
 
 

@@ -22,7 +22,6 @@ from creditrisk_assets.resources.environments import (
 
 # variable, text, field, value; every one differs from its default
 VALUES: list[tuple[str, str, object]] = [
-    ("environment", "production", "production"),
     ("lake", "s3://bucket/lake", "s3://bucket/lake"),
     ("loans", "/data/*.csv", "/data/*.csv"),
     ("landing", "/data/landing", "/data/landing"),
@@ -37,7 +36,6 @@ VALUES: list[tuple[str, str, object]] = [
     ("points_to_double_odds", "40", 40.0),
 ]
 BAD = [
-    ("environment", "laptop", "'local' or 'production'"),
     ("first_vintage", "June 2007", "'June 2007' is not a month; write it as 2011-01"),
     ("last_vintage", "2020-13", "'2020-13' is not a month; write it as 2011-01"),
     ("first_model_date", "soon", "'soon' is not a month; write it as 2011-01"),
@@ -47,8 +45,8 @@ BAD = [
     ("training_window", "0", "must be a number of months above 0, or expanding"),
     ("feature_set", "everything", "'application' or 'application_with_price'"),
     ("base_points", "many", "valid number"),
-    ("base_odds", "0", "must be above 0"),
-    ("points_to_double_odds", "-1", "must be above 0"),
+    ("base_odds", "0", "must be numbers above 0"),
+    ("points_to_double_odds", "-1", "must be numbers above 0"),
     ("last_vintage", "2001-01", "lies before CREDITRISK_FIRST_VINTAGE"),
 ]
 

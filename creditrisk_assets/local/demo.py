@@ -61,7 +61,8 @@ def run_demo(loans: str | None, once: bool, port: int, say: Say) -> None:
 
 
 def _book(home: Home, loans: str | None, watch: Stopwatch) -> list[date]:
-    from creditrisk_assets.raw.intake import vintages_of
+    from creditrisk_assets.raw.intake import months_issued
+    from creditrisk_assets.raw.observed import without_strays
     from creditrisk_assets.raw.sources import find_files
 
     if loans is None:
@@ -71,7 +72,7 @@ def _book(home: Home, loans: str | None, watch: Stopwatch) -> list[date]:
             loans = str(simulate_loans(loans=LOANS, vintages=VINTAGES, seed=SEED, out=home.files).file)
     with watch.stage("discover", "vintages in the loan files"):
         files = find_files(loans, home.data / "landing")
-        found = vintages_of(files)
+        found = without_strays(months_issued(files))
     if not found:
         raise DemoError(f"{loans}: no record has a readable month of issue; nothing to show")
     book = {

@@ -72,6 +72,11 @@ def prepare(home: Home, book: dict[str, str]) -> None:
     home.marker.write_text(json.dumps(book, indent=2))
     (home.dagster / "dagster.yaml").write_text(DAGSTER_YAML)
     DEMO_ENV.parent.mkdir(parents=True, exist_ok=True)
-    DEMO_ENV.write_text("".join(f"{name}={value}\n" for name, value in book.items()))
+    DEMO_ENV.write_text("".join(f"{name}={_quoted(value)}\n" for name, value in book.items()))
     os.environ.update(book)
     os.environ["DAGSTER_HOME"] = str(home.dagster)
+
+
+def _quoted(value: str) -> str:
+    """A value as env files keep it, blanks and signs included."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -16,9 +16,9 @@ def parse_window(text: str) -> Window:
     """A number of months, or `expanding`; ValueError otherwise."""
     if text == "expanding":
         return "expanding"
-    if text.isdigit() and int(text) > 0:
+    if text.isascii() and text.isdigit() and 0 < int(text) <= 1200:
         return int(text)
-    raise ValueError(f"training window {text!r}: write a number of months above 0, or expanding")
+    raise ValueError(f"training window {text!r}: write a number of months from 1 to 1200, or expanding")
 
 
 def evaluate_lake(

@@ -16,6 +16,12 @@ Protocol = Literal["as_known", "final"]
 Window = int | Literal["expanding"]
 
 HORIZON = 12
+
+
+class NothingToLearnError(ValueError):
+    """A training window without a loan, without a default, or with nothing else."""
+
+
 ORDER = ("vintage", "loan_id")  # sums of floats depend on the order of rows, and draws on the last bit of sums
 NEEDED = ("vintage", "default_month", "defaulted", "observed_month", "observed_months", "term_elapsed")
 
@@ -83,12 +89,24 @@ def training(
     frame = population.filter(pl.col("vintage").is_between(first, last)).sort(ORDER).collect()
     place = f"training window {first:%Y-%m} to {last:%Y-%m} of model date {model_date:%Y-%m} ({protocol})"
     if frame.is_empty():
-        raise ValueError(f"{place} holds no loan: load older vintages, widen the window or take a later model date")
+        raise NothingToLearnError(
+            f"{place} holds no loan: load older vintages, widen the window or take a later model date"
+        )
     defaults = int(frame["outcome"].sum())
     if defaults in (0, frame.height):
         only = "no default" if defaults == 0 else "nothing but defaults"
-        raise ValueError(f"{place} holds {only} among {frame.height} loans: widen the window or check the outcomes")
+        raise NothingToLearnError(
+            f"{place} holds {only} among {frame.height} loans: widen the window or check the outcomes"
+        )
     return frame
+
+
+def in_order(model_date: date, first: date, last: date) -> None:
+    """ValueError unless the test vintages follow on the model date, and the last on the first."""
+    if not model_date <= first <= last:
+        raise ValueError(
+            f"test vintages {first:%Y-%m} to {last:%Y-%m} must follow in order on model date {model_date:%Y-%m}"
+        )
 
 
 def out_of_time(
@@ -99,10 +117,7 @@ def out_of_time(
     Outcomes are as of the file's observed month. ValueError when the test vintages begin before
     the model date, or when no loan of theirs has an outcome yet.
     """
-    if not model_date <= first <= last:
-        raise ValueError(
-            f"test vintages {first:%Y-%m} to {last:%Y-%m} must follow in order on model date {model_date:%Y-%m}"
-        )
+    in_order(model_date, first, last)
     population = as_known(features, date.max, horizon) if protocol == "as_known" else final(features)
     frame = population.filter(pl.col("vintage").is_between(first, last)).sort(ORDER).collect()
     if frame.is_empty():
@@ -124,6 +139,7 @@ def populations(
     horizon: int = HORIZON,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """(training frame, test frame), see `training` and `out_of_time`: no loan is in both."""
+    in_order(model_date, first, last)
     return (
         training(features, model_date, protocol, window, horizon),
         out_of_time(features, model_date, first, last, protocol, horizon=horizon),

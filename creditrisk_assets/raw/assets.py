@@ -1,6 +1,7 @@
 """Assets of the raw stage: one pass over the files gives loans, quarantine and ledger."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import polars as pl
 from creditrisk_assets.contracts import RAW_LOANS, RAW_LOANS_LEDGER, RAW_LOANS_QUARANTINE
 from creditrisk_assets.partitions import vintages
 from creditrisk_assets.raw.intake import Intake, read_loans
-from creditrisk_assets.raw.sources import find_files
+from creditrisk_assets.raw.sources import find_files, names_of
 from creditrisk_assets.resources.lake import DeltaLakeIOManager
 from creditrisk_assets.resources.loan_files import LoanFiles
 from creditrisk_assets.shell import Part, asset_out, together
@@ -34,7 +35,8 @@ def raw_loans(
 ) -> Iterator[dg.Output[pl.DataFrame]]:
     """Read the lender's files once: typed loans, rejected records with their reasons, and the count of both."""
     wanted = [date.fromisoformat(key) for key in context.partition_keys]
-    intake = read_loans(find_files(loan_files.loans, Path(loan_files.landing)), loan_files.book, wanted)
+    files = find_files(loan_files.loans, Path(loan_files.landing))
+    intake = read_loans(files, loan_files.book, wanted)
     counts = _counts(intake)
     context.log.info("read {read}, clean {clean}, quarantined {quarantined}".format(**counts))
     parts = [
@@ -42,7 +44,18 @@ def raw_loans(
         Part(RAW_LOANS_QUARANTINE, intake.quarantine, {"reasons": _reasons(intake)}),
         Part(RAW_LOANS_LEDGER, intake.ledger, dict(counts)),
     ]
+    read_now = list(names_of(files).values())
+    parts = [replace(part, frame=_with_other_files(part, lake, read_now)) for part in parts]
     yield from together(context, lake, parts)
+
+
+def _with_other_files(part: Part, lake: DeltaLakeIOManager, read_now: list[str]) -> pl.DataFrame:
+    """The rows to write, and those of no vintage that earlier files left: nothing rejected is ever dropped."""
+    if not part.table.column("vintage").nullable or not lake.lake.exists(part.table):
+        return part.frame
+    of_none = lake.lake.scan(part.table, [], of_none=True)
+    mine = [(pl.col("file") == name) | pl.col("file").str.starts_with(f"{name}/") for name in read_now]
+    return pl.concat([part.frame, of_none.filter(~pl.any_horizontal(mine)).collect()])
 
 
 def _counts(intake: Intake) -> dict[str, int]:

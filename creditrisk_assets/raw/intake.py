@@ -1,11 +1,12 @@
 """From loan files to typed loans, quarantine and ledger; read = clean + quarantined."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 import polars as pl
 
@@ -15,10 +16,11 @@ from creditrisk_assets.raw.dialects import POLICY_PREFIX
 from creditrisk_assets.raw.identity import lenders_id, loan_id, without_repeats
 from creditrisk_assets.raw.observed import last_backed, months_seen, until
 from creditrisk_assets.raw.records import LINE, Records, records
-from creditrisk_assets.raw.sources import FILE_COLUMNS, names_of, opened
+from creditrisk_assets.raw.sources import FILE_COLUMNS, SourceError, names_of, opened
 from creditrisk_assets.raw.typed import ISSUED, broken, columns_in, plain_numbers, reasons, typed
 
 Book = tuple[date, date]
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -70,17 +72,35 @@ def read_loans(files: list[Path], book: Book, vintages: list[date] | None = None
     file that cannot be used as a whole.
     """
     with ExitStack() as stack:
-        return _merge([_read(found, book, vintages) for found in _records_of(files, stack)])
+        return _merge([_named(found, lambda one: _read(one, book, vintages)) for found in _records_of(files, stack)])
+
+
+def months_issued(files: list[Path]) -> pl.DataFrame:
+    """How many records the files hold by month of issue, in order: columns month, records."""
+    counts = [pl.DataFrame(schema={"month": pl.Date, "records": pl.Int64})]
+    with ExitStack() as stack:
+        counts += [_named(found, _months_issued) for found in _records_of(files, stack)]
+    return pl.concat(counts).group_by("month").agg(pl.col("records").sum()).sort("month")
+
+
+def _months_issued(found: Records) -> pl.DataFrame:
+    issued = typed(found.frame, [ISSUED]).select(month="issue_d").drop_nulls()
+    return issued.group_by("month").agg(records=pl.len().cast(pl.Int64)).collect(engine="streaming")
+
+
+def _named(found: Records, read: Callable[[Records], Result]) -> Result:
+    """Damage inside a parquet file shows only when its pages are read; say which file it is."""
+    try:
+        return read(found)
+    except pl.exceptions.PolarsError as error:
+        if not found.source.parquet:
+            raise
+        raise SourceError(found.source.name, f"damaged parquet ({error})", "Write the file again") from error
 
 
 def vintages_of(files: list[Path]) -> list[date]:
     """The months of issue that occur in the files, in order."""
-    months: set[date] = set()
-    with ExitStack() as stack:
-        for found in _records_of(files, stack):
-            issued = typed(found.frame, [ISSUED]).select("issue_d").unique().drop_nulls()
-            months.update(issued.collect(engine="streaming")["issue_d"])
-    return sorted(months)
+    return months_issued(files)["month"].to_list()
 
 
 def _records_of(files: list[Path], stack: ExitStack) -> list[Records]:

@@ -38,6 +38,26 @@ def last_backed(months: pl.DataFrame) -> date | None:
     return last
 
 
+def without_strays(issued: pl.DataFrame) -> list[date]:
+    """The months in which a book was issued, from its columns month and records, in order.
+
+    A month far away from all others (more than LONGEST_SILENCE_MONTHS) that holds less than
+    SMALLEST_SHARE of the records is a slip of the pen, and must not stretch the book by years.
+    """
+    counted = list(issued.sort("month").select("month", "records").iter_rows())
+    few = sum(count for _, count in counted) * SMALLEST_SHARE
+
+    def stray(end: int, neighbour: int) -> bool:
+        far = abs(_months_between(counted[end][0], counted[neighbour][0])) > LONGEST_SILENCE_MONTHS
+        return far and counted[end][1] < few
+
+    while len(counted) > 1 and stray(0, 1):
+        counted.pop(0)
+    while len(counted) > 1 and stray(-1, -2):
+        counted.pop()
+    return [month for month, _ in counted]
+
+
 def _months_between(first: date, last: date) -> int:
     return (last.year - first.year) * 12 + last.month - first.month
 

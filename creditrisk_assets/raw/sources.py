@@ -8,6 +8,7 @@ import csv
 import difflib
 import glob
 import gzip
+import lzma
 import shutil
 import tempfile
 import zipfile
@@ -26,6 +27,9 @@ NOT_IN_FILES = frozenset({"loan_id", "vintage", "observed_month", "file", "line"
 FILE_COLUMNS = tuple(
     column for column in RAW_LOANS.columns if column.name not in NOT_IN_FILES
 )  # what a file may hold, in the contract's order
+BAD_ZIP = (
+    zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, NotImplementedError, OSError, RuntimeError,
+)  # fmt: skip
 REQUIRED = ("issue_d", *(column.name for column in FILE_COLUMNS if not column.nullable))
 SUFFIXES = (".csv", ".csv.gz", ".zip", ".parquet")
 HEADER_WITHIN_LINES = 25
@@ -145,7 +149,7 @@ def _unzip(path: Path, name: str, folder: Path) -> list[tuple[Path, str]]:
                     shutil.copyfileobj(inner, plain, 1 << 20)
                 extracted.append((target, name if len(members) == 1 else f"{name}/{member}"))
             return extracted
-    except (zipfile.BadZipFile, EOFError, zlib.error, RuntimeError) as error:
+    except BAD_ZIP as error:
         raise SourceError(name, f"damaged zip ({error})", "Fetch the file again") from error
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from urllib.parse import unquote
 
 import polars as pl
 from deltalake import DeltaTable
@@ -44,7 +45,10 @@ class Lake:
         """The root without a trailing slash, absolute when local."""
         if "://" in self.root:
             return self.root.rstrip("/")
-        return str(Path(self.root).expanduser().absolute())
+        path = str(Path(self.root).expanduser().absolute())
+        if set(path) & set("%[]"):
+            raise LakeError(f"{path}: Delta keeps no table under a folder with %, [ or ] in its name; move the lake")
+        return path
 
     def uri(self, table: Table) -> str:
         """Where the table lives: the root and the parts of its key."""
@@ -76,20 +80,24 @@ class Lake:
         partitions: Sequence[date] | None = None,
         columns: Sequence[str] | None = None,
         version: int | None = None,
+        *,
+        of_none: bool = False,
     ) -> pl.LazyFrame:
         """Lazily read one version of the table, fixed now; only the files and columns that are needed.
 
         `partitions` None reads every row, a list exactly the rows of those days (none for an empty list).
-        `columns` None reads the declared columns that this version has. LakeError for a table that was
+        `of_none` adds the rows that belong to no partition. `columns` None reads the declared columns that this
+        version has. LakeError for a table that was
         never written, a column it does not have, or partitions of a table without a partition column.
         """
         stored = self.open(table, version)
-        frame = pl.scan_delta(stored, storage_options=dict(self.storage_options) or None)
+        frame = self._frame(stored, table)
         if partitions is not None:
             column = partition_column(table)
             if column is None:
                 raise LakeError(f"{table.name} has no partitions to select {listed(partitions)} from")
-            frame = frame.filter(pl.col(column).is_in(list(partitions)))
+            chosen = pl.col(column).is_in(list(partitions))
+            frame = frame.filter(chosen | pl.col(column).is_null() if of_none else chosen)
         actual = {part.name for part in stored.schema().fields}
         names = [name for name in table.schema if name in actual] if columns is None else list(columns)
         missing = [name for name in names if name not in actual]
@@ -99,6 +107,20 @@ class Lake:
                 f"materialize {table.name} again if the contract declares it since"
             )
         return frame.select(names)
+
+    def _frame(self, stored: DeltaTable, table: Table) -> pl.LazyFrame:
+        """Polars finds no file of a Delta table whose address needs escapes: a folder name with a blank, say."""
+        if "://" in self.root or unquote(stored.table_uri) == stored.table_uri:
+            return pl.scan_delta(stored, storage_options=dict(self.storage_options) or None)
+        files = [Path(self.uri(table), unquote(path)) for path in pl.DataFrame(stored.get_add_actions())["path"]]
+        schema = {name: table.schema[name] for name in (field.name for field in stored.schema().fields)}
+        if not files:
+            return pl.LazyFrame(schema=schema)
+        column = table.partition
+        return pl.scan_parquet(
+            files, glob=False, hive_partitioning=column is not None, missing_columns="insert", schema=schema,
+            hive_schema={column: pl.Date} if column else None,
+        )  # fmt: skip
 
     def overwrite(
         self,

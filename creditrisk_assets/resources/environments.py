@@ -4,6 +4,7 @@ An environment variable wins over `.env` in the project, which wins over what `m
 about its own book in `demo.env` of the data folder, which wins over the defaults below.
 """
 
+import math
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -68,7 +69,6 @@ class Settings(BaseSettings):
         env_ignore_empty=True,
     )
 
-    environment: Literal["local", "production"] = "local"
     lake: str = str(DATA / "lake")
     loans: str | None = None
     landing: str = str(DATA / "landing")
@@ -88,8 +88,9 @@ class Settings(BaseSettings):
             raise ValueError("CREDITRISK_LAST_VINTAGE lies before CREDITRISK_FIRST_VINTAGE; swap them")
         if self.training_window != "expanding" and self.training_window < 1:
             raise ValueError("CREDITRISK_TRAINING_WINDOW must be a number of months above 0, or expanding")
-        if self.base_odds <= 0 or self.points_to_double_odds <= 0:
-            raise ValueError("CREDITRISK_BASE_ODDS and CREDITRISK_POINTS_TO_DOUBLE_ODDS must be above 0")
+        scale = (self.base_points, self.base_odds, self.points_to_double_odds)
+        if not all(map(math.isfinite, scale)) or self.base_odds <= 0 or self.points_to_double_odds <= 0:
+            raise ValueError("CREDITRISK_BASE_ODDS and CREDITRISK_POINTS_TO_DOUBLE_ODDS must be numbers above 0")
         return self
 
     @property
