@@ -14,7 +14,7 @@ from creditrisk_assets.resources.lake import DeltaLakeIOManager
 from creditrisk_assets.resources.loan_files import LoanFiles
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
-QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 FAILED_CHECK, NOTHING_TO_LEARN = "DagsterAssetCheckFailedError", NothingToLearnError.__name__
 TOLERATED = "sampled_well"
 """The one check that may fail: whatever builds on a posterior asks for it."""

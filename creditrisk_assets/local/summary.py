@@ -38,11 +38,13 @@ def tables_summary(lake: Lake) -> Summary:
 
 
 def headline_dates(found: Sequence[date], model_dates: Sequence[date]) -> tuple[date, date, date] | None:
-    """Model date, first and last test vintage: the latest model date with twelve test vintages in the book."""
-    usable = [day for day in model_dates if month_shift(day, TEST_MONTHS - 1) <= max(found)]
+    """Model date, first and last test vintage: the latest model date followed by twelve vintages of the book."""
+    book = set(found)
+    tests = {day: [month_shift(day, month) for month in range(TEST_MONTHS)] for day in model_dates}
+    usable = [day for day, months in tests.items() if book.issuperset(months)]
     if not usable:
         return None
-    return max(usable), max(usable), month_shift(max(usable), TEST_MONTHS - 1)
+    return max(usable), max(usable), tests[max(usable)][-1]
 
 
 def headline(model_date: date, first: date, last: date, comparison: pl.DataFrame) -> Summary:
