@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from dotenv import dotenv_values
 
 from creditrisk_assets.contracts import FEATURE_SETS, FEATURES_LOANS, MODELS_POSTERIOR, TABLES
 from creditrisk_assets.local.supervisor import LOOPBACK, free_port
@@ -84,7 +85,7 @@ def test_any_shell_sees_the_book_of_the_demo_afterwards(data: Path) -> None:
     asked = ("--model-date", "2016-01", "--from", "2016-01", "--to", "2015-12")
     done = command("creditrisk", "evaluate", *asked, data=data)
     assert "must follow in order on model date 2016-01" in done.stderr
-    noted = dict(line.split("=", 1) for line in (data / "demo.env").read_text().splitlines())
+    noted = dotenv_values(data / "demo.env")
     assert noted["CREDITRISK_LAKE"] == str(data / "lake")
     assert (noted["CREDITRISK_FIRST_VINTAGE"], noted["CREDITRISK_LAST_VINTAGE"]) == ("2014-01-01", "2016-12-01")
 

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from dotenv import dotenv_values
 
 from creditrisk_assets.local import home as module
 from creditrisk_assets.local.home import DemoError, Home, prepare
@@ -35,7 +36,13 @@ def test_the_book_is_noted_for_this_process_and_for_other_shells(home: Home) -> 
     prepare(home, book("a"))
     assert os.environ["CREDITRISK_LOANS"] == "/a.csv"
     assert os.environ["DAGSTER_HOME"] == str(home.dagster)
-    assert (home.data / "demo.env").read_text() == "CREDITRISK_LOANS=/a.csv\n"
+    assert dotenv_values(home.data / "demo.env") == {"CREDITRISK_LOANS": "/a.csv"}
+
+
+def test_a_noted_book_may_lie_under_any_name(home: Home) -> None:
+    odd = {"CREDITRISK_LOANS": "/it's #1/my loans=\\final.csv"}
+    prepare(home, odd)
+    assert dotenv_values(home.data / "demo.env") == odd
 
 
 def test_a_lake_elsewhere_is_used_and_an_empty_variable_counts_as_none(home: Home, tmp_path: Path) -> None:
