@@ -15,8 +15,8 @@ from creditrisk_assets.contracts import (
 )
 from creditrisk_assets.models.artifacts import TEST_MONTHS, worst
 from creditrisk_assets.models.evaluation import FIGURES, evaluate_lake
-from creditrisk_assets.models.outcomes import month_shift
 from creditrisk_assets.resources.delta import Lake
+from creditrisk_assets.resources.environments import add_months
 
 Summary = dict[str, Any]
 
@@ -40,7 +40,7 @@ def tables_summary(lake: Lake) -> Summary:
 def headline_dates(found: Sequence[date], model_dates: Sequence[date]) -> tuple[date, date, date] | None:
     """Model date, first and last test vintage: the latest model date followed by twelve vintages of the book."""
     book = set(found)
-    tests = {day: [month_shift(day, month) for month in range(TEST_MONTHS)] for day in model_dates}
+    tests = {day: [add_months(day, month) for month in range(TEST_MONTHS)] for day in model_dates}
     usable = [day for day, months in tests.items() if book.issuperset(months)]
     if not usable:
         return None

@@ -13,9 +13,10 @@ from creditrisk_assets.contracts import FEATURE_SETS, MODELS_COMPARISON, MODELS_
 from creditrisk_assets.models import metrics
 from creditrisk_assets.models.design import Design
 from creditrisk_assets.models.logistic import Logistic, fit_logistic
-from creditrisk_assets.models.outcomes import Window, month_shift, out_of_time, training
+from creditrisk_assets.models.outcomes import Window, out_of_time, training
 from creditrisk_assets.models.posterior import Fit, Posterior, fit_posterior
 from creditrisk_assets.models.reliability import reliability_png
+from creditrisk_assets.resources.environments import add_months
 
 TEST_MONTHS = 12
 LEAST = {"ess_bulk_min": 400.0, "ess_tail_min": 400.0, "bfmi_min": 0.3}
@@ -128,7 +129,7 @@ def compare_as_known(
     result = Compared(pl.DataFrame(schema=MODELS_COMPARISON.schema))
     rows: list[dict[str, Any]] = []
     for model_date in model_dates:
-        last = min(month_shift(model_date, TEST_MONTHS - 1), last_vintage)
+        last = min(add_months(model_date, TEST_MONTHS - 1), last_vintage)
         for feature_set in FEATURE_SETS:
             try:
                 frame = out_of_time(features, model_date, model_date, last, "as_known")

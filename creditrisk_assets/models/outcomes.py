@@ -12,6 +12,8 @@ from typing import Literal
 
 import polars as pl
 
+from creditrisk_assets.resources.environments import add_months
+
 Protocol = Literal["as_known", "final"]
 Window = int | Literal["expanding"]
 
@@ -24,12 +26,6 @@ class NothingToLearnError(ValueError):
 
 ORDER = ("vintage", "loan_id")  # sums of floats depend on the order of rows, and draws on the last bit of sums
 NEEDED = ("vintage", "default_month", "defaulted", "observed_month", "observed_months", "term_elapsed")
-
-
-def month_shift(day: date, months: int) -> date:
-    """First day of the month `months` after (before, when negative) the month of `day`."""
-    index = day.year * 12 + day.month - 1 + months
-    return date(index // 12, index % 12 + 1, 1)
 
 
 def require_columns(features: pl.LazyFrame, columns: tuple[str, ...]) -> None:
@@ -73,8 +69,8 @@ def training_vintages(
         raise ValueError(f"protocol is {protocol!r}: use 'as_known' or 'final'")
     if window != "expanding" and (isinstance(window, str) or window < 1):
         raise ValueError(f"training window is {window!r}: use a number of months from 1, or 'expanding'")
-    last = month_shift(model_date, -1 - horizon if protocol == "as_known" else -1)
-    return (date.min if window == "expanding" else month_shift(last, 1 - window)), last
+    last = add_months(model_date, -1 - horizon if protocol == "as_known" else -1)
+    return (date.min if window == "expanding" else add_months(last, 1 - window)), last
 
 
 def training(

@@ -7,7 +7,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from creditrisk_assets.contracts import FEATURES_LOANS, PURPOSES, STATES
-from creditrisk_assets.models.outcomes import month_shift
+from creditrisk_assets.resources.environments import add_months
 
 FIRST = date(2010, 1, 1)
 TRUTH = {"inquiries_6m": 0.35, "revolving_utilisation": 0.45, "log_annual_income": -0.25, "employment_years": 0.0}
@@ -33,7 +33,7 @@ def simulated_book(loans: int, vintages: int = 24, seed: int = 1, level: float =
     eta = eta + 0.15 * draw.normal(size=vintages)[month]
     defaulted = draw.random(loans) < logistic(eta)
     after = draw.integers(1, 24, loans)
-    issued = [month_shift(FIRST, int(m)) for m in month]
+    issued = [add_months(FIRST, int(m)) for m in month]
     columns: dict[str, object] = {
         "loan_id": [f"loan-{i}" for i in range(loans)],
         "vintage": issued,
@@ -47,7 +47,7 @@ def simulated_book(loans: int, vintages: int = 24, seed: int = 1, level: float =
         "interest_rate": draw.uniform(5, 20, loans),
         "defaulted": defaulted,
         "default_month": [
-            month_shift(v, int(a)) if bad else None for v, a, bad in zip(issued, after, defaulted, strict=True)
+            add_months(v, int(a)) if bad else None for v, a, bad in zip(issued, after, defaulted, strict=True)
         ],
         "observed_month": [date(2018, 3, 1)] * loans,
         "observed_months": [(date(2018, 3, 1).year - v.year) * 12 + 3 - v.month for v in issued],

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from creditrisk_assets.models import outcomes
+from creditrisk_assets.resources.environments import add_months
 from creditrisk_assets_tests.models.simulated import simulated_book
 
 BOOK = simulated_book(1500, vintages=30)
@@ -33,7 +34,7 @@ def shorter(observed: date) -> pl.DataFrame:
 def test_what_happens_later_does_not_change_what_was_known(day: date, horizon: int) -> None:
     as_of = day.replace(day=1)
     late = outcomes.as_known(BOOK.lazy(), as_of, horizon).select("loan_id", "outcome").collect()
-    closed = outcomes.month_shift(as_of, -1)  # the last month that is over at the as-of date
+    closed = add_months(as_of, -1)  # the last month that is over at the as-of date
     early = outcomes.as_known(shorter(closed).lazy(), as_of, horizon).select("loan_id", "outcome").collect()
     assert late.equals(early)
 
@@ -41,7 +42,7 @@ def test_what_happens_later_does_not_change_what_was_known(day: date, horizon: i
 @settings(deadline=None)
 @given(st.integers(13, 28), st.sampled_from(["as_known", "final"]), st.one_of(st.just("expanding"), st.integers(1, 30)))
 def test_nobody_is_in_training_and_test(shift: int, protocol: Any, window: Any) -> None:
-    model = outcomes.month_shift(date(2010, 1, 1), shift)
+    model = add_months(date(2010, 1, 1), shift)
     train, test = outcomes.populations(BOOK.lazy(), model, model, date(2012, 6, 1), protocol=protocol, window=window)
     assert train["vintage"].max() < model <= test["vintage"].min()  # type: ignore[operator]
     if window != "expanding":
