@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -10,19 +11,21 @@ from typing import IO, Any
 import numpy as np
 import polars as pl
 
-from creditrisk_assets.simulation import risk as true_risk
 from creditrisk_assets.simulation.borrowers import draw_application, draw_traits
 from creditrisk_assets.simulation.credit_report import draw_credit_report
-from creditrisk_assets.simulation.dirt import count_kinds, damage, kind_names, plan_damage
-from creditrisk_assets.simulation.draws import Wholes, generator, month_number, month_of, whole
+from creditrisk_assets.simulation.dirt import count_kinds, damage, kind_names
+from creditrisk_assets.simulation.draws import Reals, generator, month_number, whole
+from creditrisk_assets.simulation.facts import book_facts
 from creditrisk_assets.simulation.lendingclub import HEADER, as_published
+from creditrisk_assets.simulation.life import MONTHS, Life, draw_life
 from creditrisk_assets.simulation.observation import Terms, latest_score, observe
-from creditrisk_assets.simulation.outcomes import draw_fate
+from creditrisk_assets.simulation.panel import Pages, panel, panel_file
+from creditrisk_assets.simulation.plan import Drift, Plan, make_plan
 from creditrisk_assets.simulation.pricing import draw_price
-from creditrisk_assets.simulation.risk import Risk, application_log_odds, area_under_curve, draw_risk
+from creditrisk_assets.simulation.risk import application_log_odds, area_under_curve
 
 BLOCK = 100_000  # loans drawn at a time: bounds the memory of very large vintages
-GROWTH = 1.02  # of the number of loans from one vintage to the next
+HIDDEN = ("employment_years", "months_since_delinquency", "revolving_utilisation")
 
 
 @dataclass(frozen=True)
@@ -42,15 +45,13 @@ class SimulatedBook:
 
 
 @dataclass(frozen=True)
-class _Plan:
-    """Everything decided before the first loan is drawn; volumes are loans per vintage."""
+class _Block:
+    """One block of loans: text of the file, truth, and what the panel needs."""
 
-    seed: int
-    vintages: tuple[date, ...]
-    volumes: tuple[int, ...]
-    observed: int
-    risk: Risk
-    damage: Wholes
+    published: pl.DataFrame
+    truth: pl.DataFrame
+    life: Life
+    term: pl.Series
 
 
 def simulate_loans(
@@ -62,115 +63,95 @@ def simulate_loans(
     first_vintage: date = date(2014, 1, 1),
     observed_months: int = 60,
     dirty: float = 0.0,
+    drift: float = 0.0,
+    drift_from: date | None = None,
+    income_drift: float = 0.0,
+    life: bool = False,
 ) -> SimulatedBook:
     """Write a loan book with known true risk into the directory `out` (made when missing).
 
     `loans` are spread over `vintages` consecutive months from `first_vintage`, growing by 2 % a
     month. The file knows outcomes up to `observed_months` after the last vintage; the same
     arguments with a later observation give the same loans, later in life. `dirty` is the share of
-    damaged records. Same arguments, same bytes.
+    damaged records. From the vintage `drift_from` on, `drift` is added to the log-odds of default and
+    `income_drift` to log income. Same arguments, same bytes.
 
     Writes `loans_<first>_<last>.csv`, `truth/truth.parquet` (id, vintage, log_odds, pd_term, pd_12m,
-    default_month_on_book, vintage_effect, damage; one row per loan) and `truth/truth.json` (settings,
-    coefficients, effects, true AUC, records and damage by kind).
+    default_month_on_book, vintage_effect, drift, the values behind empty fields, damage; one row per
+    loan) and `truth/truth.json` (settings, coefficients, effects, true AUC, records and damage by
+    kind). With `life` also `truth/life.parquet`, one row per loan and month observed, see `panel`.
     One directory holds one book: a second one replaces the truth of the first.
 
     ValueError names the argument that is out of range and what would be in range.
     """
-    plan = _plan(
+    plan = make_plan(
         loans=loans,
         vintages=vintages,
         seed=seed,
         first_vintage=first_vintage,
         observed_months=observed_months,
         dirty=dirty,
+        drift=Drift(drift, income_drift, drift_from),
     )
-    settings = {"loans": loans, "observed_months": observed_months, "dirty": dirty}
+    settings = {"loans": loans, "observed_months": observed_months, "dirty": dirty, "life": life}
     return _publish(plan, out, settings)
 
 
-def _publish(plan: _Plan, out: Path, settings: dict[str, Any]) -> SimulatedBook:
-    """Draw the book and write its three files."""
+def _publish(plan: Plan, out: Path, settings: dict[str, Any]) -> SimulatedBook:
+    """Draw the book and write its files."""
     # In a folder of its own: a book may be simulated into a landing folder, which takes every file for loans.
     months, truth_file = plan.vintages, out / "truth" / "truth.parquet"
     truth_file.parent.mkdir(parents=True, exist_ok=True)
+    life_file = truth_file.with_name("life.parquet")
+    # The panel of an earlier book would not be the life of these loans.
+    life_file.unlink(missing_ok=True)
     file = out / f"loans_{months[0]:%Y-%m}_{months[-1]:%Y-%m}.csv"
     part = file.with_name(file.name + ".part")
-    with part.open("wb") as sink:
-        truth = _write(plan, sink)
+    with ExitStack() as open_files:
+        sink = open_files.enter_context(part.open("wb"))
+        pages = open_files.enter_context(panel_file(life_file)) if settings["life"] else None
+        truth = _write(plan, sink, pages)
     truth.write_parquet(truth_file)
     counts = count_kinds(plan.damage)
     rows = len(truth) + counts["duplicate"]
     auc = area_under_curve(truth["pd_term"].to_numpy(), truth["default_month_on_book"].is_not_null())
-    _write_facts(truth_file.with_suffix(".json"), plan, settings, auc, rows)
+    facts = book_facts(plan, settings, auc, rows)
+    truth_file.with_suffix(".json").write_text(json.dumps(facts, indent=2) + "\n")
     # Named last and at once: whoever watches the directory never reads half a file.
     part.replace(file)
     return SimulatedBook(file, truth_file, auc, months, rows, sum(counts.values()))
 
 
-def _plan(*, loans: int, vintages: int, seed: int, first_vintage: date, observed_months: int, dirty: float) -> _Plan:
-    """Check the arguments and draw what concerns the whole book."""
-    first = month_number(first_vintage)
-    observed = first + vintages - 1 + observed_months
-    _check(loans, vintages, seed, observed_months, dirty)
-    _check_months(first, observed)
-    months = tuple(month_of(first + step) for step in range(vintages))
-    volumes = volumes_of(loans, vintages)
-    return _Plan(seed, months, volumes, observed, draw_risk(seed, months, volumes), plan_damage(seed, loans, dirty))
-
-
-def volumes_of(loans: int, vintages: int) -> tuple[int, ...]:
-    """Loans per vintage: at least one each, growing by 2 % a month, `loans` in all."""
-    weights = GROWTH ** np.arange(vintages)
-    bounds = np.rint((loans - vintages) * np.cumsum(weights) / weights.sum()).astype(np.int64)
-    return tuple((1 + np.diff(bounds, prepend=0)).tolist())
-
-
-def _check(loans: int, vintages: int, seed: int, observed_months: int, dirty: float) -> None:
-    if vintages < 1:
-        raise ValueError(f"vintages is {vintages}: ask for at least 1 month of issue")
-    if loans < vintages:
-        raise ValueError(f"loans is {loans}: ask for at least one loan per vintage, {vintages} or more")
-    if seed < 0:
-        raise ValueError(f"seed is {seed}: give a whole number from 0 up")
-    if observed_months < 0:
-        raise ValueError(f"observed_months is {observed_months}: give 0 (as of the last vintage) or more months")
-    if not 0 <= dirty < 1:
-        raise ValueError(f"dirty is {dirty}: give a share from 0 (clean) to below 1")
-
-
-def _check_months(first: int, observed: int) -> None:
-    if first < month_number(date(1970, 1, 1)) or observed >= month_number(date(2099, 1, 1)):
-        span = f"{first // 12} to {observed // 12}"
-        raise ValueError(f"first_vintage to observation runs from {span}: keep it within 1970 to 2098")
-
-
-def _write(plan: _Plan, sink: IO[bytes]) -> pl.DataFrame:
-    """Write the loan file block by block; returns the truth, one row per loan."""
+def _write(plan: Plan, sink: IO[bytes], pages: Pages | None) -> pl.DataFrame:
+    """Write the loan file and the panel block by block; returns the truth, one row per loan."""
     sink.write(HEADER.encode())
     truths, start = [], 0
     for vintage, number, size in _blocks(plan):
-        published, truth = _draw_block(plan, vintage, number, size)
+        block = _draw_block(plan, vintage, number, size)
         faults = plan.damage[start : start + size]
-        damage(published, faults).write_csv(sink, include_header=False, quote_style="never")
-        truths.append(truth.with_columns(kind_names(faults).alias("damage")))
+        damage(block.published, faults).write_csv(sink, include_header=False, quote_style="never")
+        truths.append(block.truth.with_columns(kind_names(faults).alias("damage")))
+        if pages:
+            month = month_number(vintage)
+            pages.add(panel(block.life, block.truth["id"], block.term.to_numpy(), month, plan.observed - month))
         start += size
     return pl.concat(truths)
 
 
-def _blocks(plan: _Plan) -> Iterator[tuple[date, int, int]]:
+def _blocks(plan: Plan) -> Iterator[tuple[date, int, int]]:
     """Vintage, number within the vintage and size of each block of loans."""
     for vintage, volume in zip(plan.vintages, plan.volumes, strict=True):
         for number, start in enumerate(range(0, volume, BLOCK)):
             yield vintage, number, min(BLOCK, volume - start)
 
 
-def _draw_block(plan: _Plan, vintage: date, number: int, size: int) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Published text and truth of one block of loans; both have `size` rows."""
+def _draw_block(plan: Plan, vintage: date, number: int, size: int) -> _Block:
+    """Draw `size` loans of one vintage, from the application to the end of their lives."""
     month = month_number(vintage)
     rng = generator(plan.seed, 2, month, number)
+    drift, income_drift = plan.drift.at(vintage)
     traits = draw_traits(rng, size)
-    application = draw_application(rng, traits)
+    application = draw_application(rng, traits, income_drift)
     report = draw_credit_report(rng, traits, application, month)
     known = pl.concat([application, report], how="horizontal")
     log_odds = known.select(application_log_odds(plan.risk, month)).to_series().to_numpy()
@@ -178,45 +159,31 @@ def _draw_block(plan: _Plan, vintage: date, number: int, size: int) -> tuple[pl.
     # Rates move slowly and by a few tenths of a percent, all sub-grades together.
     market = 0.4 * float(np.sin(month / 7 + plan.seed % 7))
     price = draw_price(rng, log_odds, amount, term.astype(np.float64), market)
-    effect = plan.risk.vintage_effects[vintage]
-    fate = draw_fate(rng, log_odds + effect, term)
+    # The lender prices what it knows: neither the fate of the vintage nor the drift.
+    log_odds = log_odds + plan.risk.vintage_effects[vintage] + drift
+    life = draw_life(rng, log_odds, term, month, plan.calendar)
     terms = Terms(amount, price["int_rate"].to_numpy(), term, price["installment"].to_numpy())
-    outcome = observe(rng, terms, fate, month, plan.observed)
+    outcome = observe(rng, terms, life, month, plan.observed)
     score = latest_score(rng, known["fico_range_low"].to_numpy().astype(np.float64), outcome["loan_status"])
     # Year and month lead the id, so that vintages and books never share one.
     ids = pl.Series("id", int(f"{vintage:%Y%m}") * 10_000_000 + number * BLOCK + np.arange(1, size + 1))
     keys = pl.DataFrame({"id": ids, "issue_d": whole(np.full(size, month))})
-    truth = pl.DataFrame(
+    published = as_published(pl.concat([keys, known, price, outcome, score], how="horizontal"))
+    truth = _truth(plan, vintage, life, log_odds).insert_column(0, ids)
+    return _Block(published, truth.with_columns(known.select(HIDDEN)), life, known["term"])
+
+
+def _truth(plan: Plan, vintage: date, life: Life, log_odds: Reals) -> pl.DataFrame:
+    """What the file does not say about the loans of one block."""
+    size, default_month = len(log_odds), life.default_month
+    return pl.DataFrame(
         {
-            "id": ids,
             "vintage": pl.repeat(vintage, size, dtype=pl.Date, eager=True),
-            "log_odds": log_odds + effect,
-            "pd_term": fate.chance,
-            "pd_12m": fate.chance_12m,
-            "default_month_on_book": whole(fate.default_month, fate.defaulted),
-            "vintage_effect": np.full(size, effect),
+            "log_odds": log_odds,
+            "pd_term": life.chance,
+            "pd_12m": life.chance_12m,
+            "default_month_on_book": whole(default_month, default_month < MONTHS),
+            "vintage_effect": np.full(size, plan.risk.vintage_effects[vintage]),
+            "drift": np.full(size, plan.drift.at(vintage)[0]),
         }
     )
-    return as_published(pl.concat([keys, known, price, outcome, score], how="horizontal")), truth
-
-
-def _write_facts(path: Path, plan: _Plan, settings: dict[str, Any], auc: float, rows: int) -> None:
-    """The truth that is not per loan, as JSON."""
-    faults = count_kinds(plan.damage)
-    facts = {
-        "seed": plan.seed,
-        "settings": settings | {"vintages": len(plan.vintages), "first_vintage": f"{plan.vintages[0]:%Y-%m}"},
-        "observed_month": f"{month_of(plan.observed):%Y-%m}",
-        "auc": auc,
-        "intercept": true_risk.INTERCEPT,
-        "coefficients": true_risk.COEFFICIENTS,
-        "home_effects": true_risk.HOME_EFFECTS,
-        "purpose_effects": true_risk.PURPOSE_EFFECTS,
-        "state_effects": plan.risk.state_effects,
-        "vintage_effects": {f"{month:%Y-%m}": effect for month, effect in plan.risk.vintage_effects.items()},
-        "loans_by_vintage": {f"{month:%Y-%m}": n for month, n in zip(plan.vintages, plan.volumes, strict=True)},
-        "records": rows,
-        "clean_records": rows - sum(faults.values()),
-        "dirty_records": faults,
-    }
-    path.write_text(json.dumps(facts, indent=2) + "\n")

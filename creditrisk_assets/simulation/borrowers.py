@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from creditrisk_assets.simulation.draws import Flags, Reals, logistic, named, pick, real, whole
+from creditrisk_assets.simulation.draws import Reals, logistic, named, pick, real, whole
+from creditrisk_assets.simulation.missing import goes_missing
 from creditrisk_assets.simulation.places import draw_places
 
 PURPOSES: dict[str, tuple[float, str]] = {
@@ -60,15 +61,16 @@ def draw_traits(rng: np.random.Generator, loans: int) -> Traits:
     return Traits(worth, age, credit, -0.20 * credit + 0.98 * appetite)
 
 
-def draw_application(rng: np.random.Generator, traits: Traits) -> pl.DataFrame:
+def draw_application(rng: np.random.Generator, traits: Traits, income_shift: float = 0.0) -> pl.DataFrame:
     """What the borrower declares, under the published names; one row per loan.
 
     `emp_length` stays in years (10 means ten or more, empty means not given) and `term` in months;
-    the text forms come last, when the file is written.
+    the text forms come last, when the file is written. `employment_years` has the years that were
+    not given, too. `income_shift` is added to every log income.
     """
     loans = len(traits.worth)
     places, shift = draw_places(rng, loans)
-    income = _income(rng, traits, shift)
+    income = _income(rng, traits, shift + income_shift)
     return pl.DataFrame(
         _loan(rng, income)
         | _job(rng, traits, income)
@@ -107,16 +109,17 @@ def _loan(rng: np.random.Generator, income: Reals) -> dict[str, pl.Series]:
 
 
 def _job(rng: np.random.Generator, traits: Traits, income: Reals) -> dict[str, pl.Series]:
-    """Job title and years in it. Low earners leave them out more often: they have no job to name."""
+    """Job title and years in it. Low earners and newcomers leave them out more often."""
     loans = len(income)
-    employed: Flags = rng.random(loans) >= logistic(-3.1 - 1.5 * (np.log(income) - 11.05))
     place = logistic(1.7 * (0.5 * traits.age + 0.866 * rng.standard_normal(loans)))
     bounds = np.cumsum(_EMPLOYMENT_SHARES) / sum(_EMPLOYMENT_SHARES)
     years = np.minimum(np.searchsorted(bounds, place), 10)
+    given = ~goes_missing(rng, "emp_length", employment_years=years.astype(float), log_annual_income=np.log(income))
     title = named(JOBS, pick(rng, [1.0 / rank for rank in range(4, len(JOBS) + 4)], loans))
     return {
-        "emp_title": title.set(pl.Series(~employed | (rng.random(loans) < 0.01)), None),
-        "emp_length": whole(years, employed),
+        "emp_title": title.set(pl.Series(~given | (rng.random(loans) < 0.01)), None),
+        "emp_length": whole(years, given),
+        "employment_years": whole(years),
     }
 
 

@@ -10,6 +10,7 @@ import polars as pl
 
 from creditrisk_assets.simulation.borrowers import Traits
 from creditrisk_assets.simulation.draws import Flags, Reals, logistic, real, whole
+from creditrisk_assets.simulation.missing import goes_missing
 
 Columns = dict[str, pl.Series]
 
@@ -21,6 +22,7 @@ def draw_credit_report(
 
     `vintage` and `earliest_cr_line` are month numbers, `revol_util` a percentage; values that do
     not exist (months since a delinquency that never was, utilisation without a line) are empty.
+    `months_since_delinquency` and `revolving_utilisation` also hold the values that went missing.
     """
     income = application["annual_inc"].to_numpy().astype(np.float64)
     mortgage = (application["home_ownership"] == "MORTGAGE").to_numpy()
@@ -102,9 +104,11 @@ def _delinquencies(rng: np.random.Generator, traits: Traits, total: Reals) -> Co
     late_accounts = np.minimum(1.0 + rng.poisson(1.2, loans), 0.6 * total)
     now = (count > 0) & (rng.random(loans) < 0.025)
     collected = rng.random(loans) < logistic(-1.9 - 0.5 * traits.credit)
+    forgotten = goes_missing(rng, "mths_since_last_delinq", months_since_delinquency=months)
     return {
         "delinq_2yrs": whole(count),
-        "mths_since_last_delinq": whole(months, ever),
+        "mths_since_last_delinq": whole(months, ever & ~forgotten),
+        "months_since_delinquency": whole(months, ever),
         "mths_since_last_major_derog": whole(months + 20 * rng.random(loans), major),
         "pct_tl_nvr_dlq": real(100 * (1 - np.where(ever, late_accounts / total, 0.0)), 1),
         "acc_now_delinq": whole(now.astype(np.int64)),
@@ -133,8 +137,8 @@ def _balances(rng: np.random.Generator, traits: Traits, mortgaged_income: Reals,
     """Balances and limits. Weak standing goes with full lines; those who use little may have none."""
     loans = len(opened)
     standing = -0.55 * traits.credit + 0.835 * rng.standard_normal(loans)
-    lineless = rng.random(loans) < 0.004 * logistic(-2 * standing)
     used = _utilisation(51 + 24 * standing)
+    lineless = goes_missing(rng, "revol_util", revolving_utilisation=used)
     size = 0.45 * traits.worth + 0.25 * traits.age + 0.35 * traits.credit + 0.7 * rng.standard_normal(loans)
     limit = np.where(lineless, 0.0, 100 * np.ceil(np.exp(10.05 + 0.82 * size) / 100))
     revolving = np.round(limit * used / 100)
@@ -145,6 +149,7 @@ def _balances(rng: np.random.Generator, traits: Traits, mortgaged_income: Reals,
     return _bank_cards(rng, limit, used, opened) | {
         "revol_bal": whole(revolving),
         "revol_util": real(used, 1, ~lineless),
+        "revolving_utilisation": real(used, 1),
         "total_rev_hi_lim": whole(limit),
         "tot_cur_bal": whole(owed),
         "avg_cur_bal": whole(owed / opened),
@@ -156,9 +161,9 @@ def _balances(rng: np.random.Generator, traits: Traits, mortgaged_income: Reals,
 def _bank_cards(rng: np.random.Generator, limit: Reals, used: Reals, opened: Reals) -> Columns:
     """Bank cards are part of the revolving lines; about one borrower in 140 has none."""
     loans = len(limit)
-    holds = (limit > 0) & (rng.random(loans) >= 0.006)
-    card_limit = np.where(holds, 100 * np.ceil(limit * (0.35 + 0.6 * rng.random(loans)) / 100), 0.0)
     card_used = _utilisation(used + 6 + 14 * rng.standard_normal(loans))
+    holds = (limit > 0) & ~goes_missing(rng, "bc_util", bank_card_utilisation=card_used)
+    card_limit = np.where(holds, 100 * np.ceil(limit * (0.35 + 0.6 * rng.random(loans)) / 100), 0.0)
     cards = 1 + rng.binomial((opened - 1).astype(np.int64), 0.3)
     full = rng.binomial(cards, logistic((card_used - 64) / 8))
     return {

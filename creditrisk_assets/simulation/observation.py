@@ -1,8 +1,8 @@
 """What the lender's file says about a loan as of the observation month: status and money.
 
-Recoveries average 9 % of the lost principal and late fees touch 4 % of good and 16 % of bad loans,
-as in LendingClub's published loans. Money is counted in whole cents, so that the published identity
-total_pymnt = principal + interest + late fees + recoveries holds exactly.
+Recoveries average 9 % of the lost principal. Late fees are paid by borrowers who were late and caught
+up, about one in twenty, as in LendingClub's published loans. Money is counted in whole cents, so that
+the published identity total_pymnt = principal + interest + late fees + recoveries holds exactly.
 """
 
 from dataclasses import dataclass
@@ -11,13 +11,15 @@ import numpy as np
 import polars as pl
 
 from creditrisk_assets.simulation.draws import Flags, Reals, Wholes, named, real, whole
-from creditrisk_assets.simulation.outcomes import MONTHS_TO_DEFAULT, Fate
+from creditrisk_assets.simulation.life import Life, Standing, standing
+from creditrisk_assets.simulation.states import CHARGED_OFF, FIRST, LATE_4, PAID, PLANS, STRAIGHT
 
-STATUSES = (
-    "Current", "In Grace Period", "Late (16-30 days)", "Late (31-120 days)", "Charged Off", "Fully Paid",
+LATE, VERY_LATE = "Late (16-30 days)", "Late (31-120 days)"
+_STATUSES = (
+    "Current", LATE, LATE, LATE, LATE, VERY_LATE, VERY_LATE, VERY_LATE, VERY_LATE, "Fully Paid", "Default",
+    "Charged Off", "In Grace Period",
 )  # fmt: skip
-CURRENT, GRACE, LATE, VERY_LATE, CHARGED_OFF, FULLY_PAID = range(6)
-MONTHS_TO_RECOVERY = 3
+_GRACE = len(_STATUSES) - 1
 
 
 @dataclass(frozen=True)
@@ -30,38 +32,40 @@ class Terms:
     instalment: Reals
 
 
-def observe(rng: np.random.Generator, terms: Terms, fate: Fate, vintage: int, observed: int) -> pl.DataFrame:
+def observe(rng: np.random.Generator, terms: Terms, life: Life, vintage: int, observed: int) -> pl.DataFrame:
     """Outcome columns under their published names; dates are month numbers.
 
     `vintage` and `observed` are month numbers. The draws do not depend on `observed`: a later file
     of the same book tells the later chapters of the same loans.
     """
-    luck = rng.random((6, len(terms.term)))
+    luck = rng.random((4, len(terms.term)))
     age = observed - vintage
-    status = _status(fate, age, luck[0])
-    paid = np.minimum(fate.last_month, age)
-    money = _money(terms, fate, status, paid, luck=luck[1:4], age=age)
-    active = (status != CHARGED_OFF) & (status != FULLY_PAID)
-    closed = np.minimum(vintage + fate.last_month + np.where(fate.defaulted, MONTHS_TO_DEFAULT, 0), observed)
+    now = standing(life, age)
+    state = now.state
+    active = (state != CHARGED_OFF) & (state != PAID)
+    closed = vintage + now.closed
     # Reports on closed loans keep being pulled for a while, about half of them to this day.
-    pulled = np.where(active | (luck[4] < 0.5), observed, closed + np.floor(luck[4] * (observed - closed)))
-    hardship = (status == VERY_LATE) & (luck[5] < 0.03)
-    settled = (status == CHARGED_OFF) & (luck[5] < 0.025)
+    pulled = np.where(active | (luck[0] < 0.5), observed, closed + np.floor(luck[0] * (observed - closed)))
+    hardship = np.isin(state, PLANS) | ((state >= STRAIGHT) & (state <= LATE_4) & (luck[1] < 0.03))
+    settled = (state == CHARGED_OFF) & (luck[1] < 0.025)
     flags = {
-        "loan_status": named(STATUSES, status),
+        "loan_status": named(_STATUSES, np.where((state == FIRST) & life.due_late, _GRACE, state).astype(np.int64)),
         "pymnt_plan": named(("n", "y"), hardship.astype(np.int64)),
-        "last_pymnt_d": whole(vintage + paid, paid > 0),
-        "next_pymnt_d": whole(np.full(len(paid), observed + 1), active),
+        "last_pymnt_d": whole(vintage + now.last_month, now.last_month > 0),
+        "next_pymnt_d": whole(np.full(len(state), observed + 1), active),
         "last_credit_pull_d": whole(pulled),
         "hardship_flag": named("NY", hardship.astype(np.int64)),
         "debt_settlement_flag": named("NY", settled.astype(np.int64)),
     }
-    return pl.DataFrame(flags | money)
+    return pl.DataFrame(
+        flags
+        | _money(terms, now, np.where(age >= life.recovery_month, life.recovered, 0.0), now.cured & (luck[2] < 0.8))
+    )
 
 
 def latest_score(rng: np.random.Generator, score: Reals, status: pl.Series) -> pl.DataFrame:
     """Latest FICO band: drifts for loans in order, about 120 points lower once they are late."""
-    late = status.is_in(["Charged Off", "Late (31-120 days)"]).to_numpy()
+    late = status.is_in(["Default", "Charged Off", VERY_LATE]).to_numpy()
     latest = np.where(late, 0.4 * score + 290, score) + 32 * rng.standard_normal(len(score))
     low = np.clip(5 * np.floor(latest / 5), 500, 845)
     return pl.DataFrame({"last_fico_range_high": whole(low + 4), "last_fico_range_low": whole(low)})
@@ -74,40 +78,20 @@ def balance(terms: Terms, payments: Wholes) -> Reals:
     return owed
 
 
-def _status(fate: Fate, age: int, luck: Reals) -> Wholes:
-    """Index into STATUSES at a given age in months."""
-    missed = age - fate.last_month
-    bad, good = fate.defaulted, ~fate.defaulted
-    return np.select(
-        [
-            bad & (missed >= MONTHS_TO_DEFAULT),
-            bad & (missed > 1),
-            bad & (missed == 1) & (luck < 0.5),
-            bad & (missed == 1),
-            good & (missed >= 0),
-        ],
-        [CHARGED_OFF, VERY_LATE, LATE, GRACE, FULLY_PAID],
-        CURRENT,
-    ).astype(np.int64)
-
-
-def _money(terms: Terms, fate: Fate, status: Wholes, paid: Wholes, *, luck: Reals, age: int) -> dict[str, pl.Series]:
-    """Payments in USD, summed in cents; `luck` has shape (3, loans)."""
-    repaid: Flags = status == FULLY_PAID
-    regular = np.where(repaid, paid - 1, paid)
+def _money(terms: Terms, now: Standing, recovered_share: Reals, fined: Flags) -> dict[str, pl.Series]:
+    """Payments in USD, summed in cents."""
+    repaid: Flags = now.state == PAID
+    # Who pays the last instalments late has paid all but one of them before.
+    regular = np.where(repaid, np.minimum(now.last_month, terms.term) - 1, now.last_month)
     instalment, amount = _cents(terms.instalment), _cents(terms.amount)
     owed = balance(terms, regular)
     payoff = np.where(repaid, _cents(owed * (1 + terms.rate / 1_200)), 0)
     principal = np.where(repaid, amount, amount - _cents(owed))
     interest = regular * instalment + payoff - principal
-    fined = (paid >= 2) & (luck[0] < np.where(fate.defaulted, 0.16, 0.04))
     fees = np.where(fined, np.maximum(1_500, instalment // 20), 0)
-    lost = (status == CHARGED_OFF) & (age >= fate.default_month + MONTHS_TO_RECOVERY)
-    # Two loans in three bring something back, mostly little: the mean is 9 % of what was lost.
-    share = np.where(lost & (luck[1] < 0.67), 0.55 * luck[2] ** 3, 0.0)
-    recovered = np.rint(share * (amount - principal)).astype(np.int64)
-    outstanding = np.where(repaid | (status == CHARGED_OFF), 0, amount - principal)
-    last = np.where(repaid, payoff, np.where(paid > 0, instalment, 0))
+    recovered = np.rint(recovered_share * (amount - principal)).astype(np.int64)
+    outstanding = np.where(repaid | (now.state == CHARGED_OFF), 0, amount - principal)
+    last = np.where(repaid, payoff, np.where(now.last_month > 0, instalment, 0))
     return {
         "out_prncp": _dollars(outstanding),
         "total_pymnt": _dollars(principal + interest + fees + recovered),

@@ -16,7 +16,7 @@ import polars as pl
 from creditrisk_assets.simulation.draws import Reals, generator
 from creditrisk_assets.simulation.places import STATES
 
-INTERCEPT = -2.20
+INTERCEPT = -2.30
 COEFFICIENTS = {
     "fico": -0.0098,
     "dti": 0.014,

@@ -38,6 +38,24 @@ def truth(observed_months: int = 60) -> pl.DataFrame:
     return pl.read_parquet(book(observed_months).truth)
 
 
+@cache
+def panel_book() -> SimulatedBook:
+    """A book large enough to count the rarer moves of a month, with its panel."""
+    return simulate_loans(loans=60_000, vintages=24, seed=SEED, out=Path(_folder().name) / "panel", life=True)
+
+
+@cache
+def panel() -> pl.DataFrame:
+    """One row per loan and month observed; grace, which a month's end shows by chance, counts as late 16-30.
+
+    `state` has one kind of paid, and `following` is the state a month later, empty in the last row of a loan.
+    """
+    same = {"grace": "late 16-30", "prepaid": "paid", "paid at term": "paid"}
+    frame = pl.read_parquet(panel_book().truth.with_name("life.parquet"))
+    frame = frame.with_columns(state=pl.col("state").cast(pl.String).replace(same))
+    return frame.with_columns(following=pl.col("state").shift(-1).over("id"))
+
+
 def facts(simulated: SimulatedBook) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(simulated.truth.with_name("truth.json").read_text())
     return found

@@ -1,12 +1,14 @@
 """The simulated file reads like one of LendingClub's and adds up like one."""
 
+from datetime import date
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from creditrisk_assets.contracts import GRADES, PURPOSES, RAW_LOANS, STATES, STATUSES, SUB_GRADES
-from creditrisk_assets.simulation.book import simulate_loans, volumes_of
+from creditrisk_assets.simulation.book import simulate_loans
+from creditrisk_assets.simulation.plan import volumes_of
 from creditrisk_assets_tests.simulation.simulated import LOANS, SEED, VINTAGES, book, facts, month, number, texts, truth
 
 NOT_IN_FILES = {"loan_id", "vintage", "observed_month", "file", "line", "meets_credit_policy"}
@@ -14,7 +16,7 @@ NOT_IN_FILES = {"loan_id", "vintage", "observed_month", "file", "line", "meets_c
 
 def test_the_same_arguments_give_the_same_bytes(tmp_path: Path) -> None:
     def files(seed: int, name: str) -> list[bytes]:
-        simulate_loans(loans=1_500, vintages=5, seed=seed, out=tmp_path / name, dirty=0.1)
+        simulate_loans(loans=1_500, vintages=5, seed=seed, out=tmp_path / name, dirty=0.1, life=True)
         return [path.read_bytes() for path in sorted((tmp_path / name).rglob("*")) if path.is_file()]
 
     first = files(3, "first")
@@ -145,10 +147,15 @@ def test_the_latest_credit_report_tells_the_observation_month(observed_months: i
         ({"seed": -1}, "seed is -1: give a whole number"),
         ({"observed_months": -1}, "observed_months is -1: give 0"),
         ({"observed_months": 2_000}, "keep it within 1970 to 2098"),
+        ({"drift": 0.5}, "drift is 0.5 but starts nowhere: name its first vintage with drift_from"),
+        ({"income_drift": 0.5}, "income_drift is 0.5 but starts nowhere"),
+        ({"drift": float("nan")}, "drift is nan: give a finite number"),
+        ({"drift_from": date(2014, 2, 1)}, "drift_from is 2014-02 but nothing drifts: give drift or income_drift"),
+        ({"drift": 0.5, "drift_from": date(2014, 3, 1)}, "choose a vintage of the book, 2014-01 to 2014-02"),
     ],
 )
 def test_arguments_out_of_range_are_named_with_the_remedy(
-    arguments: dict[str, float], message: str, tmp_path: Path
+    arguments: dict[str, float | date], message: str, tmp_path: Path
 ) -> None:
     usual = {"loans": 100, "vintages": 2, "seed": SEED}
     with pytest.raises(ValueError, match=message):

@@ -6,9 +6,13 @@ import numpy as np
 import polars as pl
 import pytest
 
+from creditrisk_assets.contracts import STATUSES
 from creditrisk_assets.simulation.book import SimulatedBook, simulate_loans
 from creditrisk_assets.simulation.dirt import KINDS
 from creditrisk_assets_tests.simulation.simulated import LOANS, book, facts, month, number, texts, truth
+
+LATE = ["In Grace Period", "Late (16-30 days)", "Late (31-120 days)"]
+DEFAULTED = ["Default", "Charged Off"]
 
 
 def _status_shares(observed_months: int) -> dict[str, float]:
@@ -18,9 +22,7 @@ def _status_shares(observed_months: int) -> dict[str, float]:
 
 def test_a_young_book_is_mostly_current_with_some_of_every_status() -> None:
     shares = _status_shares(0)
-    assert set(shares) == {
-        "Current", "In Grace Period", "Late (16-30 days)", "Late (31-120 days)", "Charged Off", "Fully Paid",
-    }  # fmt: skip
+    assert {"Current", *LATE, "Charged Off", "Fully Paid"} <= set(shares) <= set(STATUSES)
     assert shares["Current"] > 0.6
     assert shares["Charged Off"] < 0.06
     assert 0.002 < shares["Late (31-120 days)"] < 0.03
@@ -38,14 +40,22 @@ def test_status_is_what_the_true_default_month_says_at_the_observation_month(obs
     age = observed - texts(observed_months).select(month("issue_d")).to_series()
     defaults = truth(observed_months)["default_month_on_book"]
     status = texts(observed_months)["loan_status"]
-    assert (status == "Charged Off").equals((defaults <= age).fill_null(False), check_names=False)
-    late = status.is_in(["In Grace Period", "Late (16-30 days)", "Late (31-120 days)"])
+    defaulted = status.is_in(["Default", "Charged Off"])
+    assert defaulted.equals((defaults <= age).fill_null(False), check_names=False)
+    late = status.is_in(LATE)
     stopped = ((defaults > age) & (defaults - 5 < age)).fill_null(False)
-    assert late.equals(stopped, check_names=False)
+    assert not (stopped & ~late).any()
 
 
-def test_charged_off_loans_made_their_last_payment_five_months_before_the_default() -> None:
-    frame = texts().with_columns(truth()["default_month_on_book"]).filter(pl.col("loan_status") == "Charged Off")
+def test_a_late_loan_is_not_lost_yet() -> None:
+    late = texts(0)["loan_status"].is_in(LATE)
+    ends = texts(60)["loan_status"].filter(late)
+    assert 0.55 < (ends == "Charged Off").mean() < 0.9  # type: ignore[operator]
+    assert 0.1 < (ends == "Fully Paid").mean() < 0.45  # type: ignore[operator]
+
+
+def test_defaulted_loans_made_their_last_payment_five_months_before_the_default() -> None:
+    frame = texts().with_columns(truth()["default_month_on_book"]).filter(pl.col("loan_status").is_in(DEFAULTED))
     paid = frame.select((month("last_pymnt_d") - month("issue_d")).fill_null(0)).to_series()
     assert (frame["default_month_on_book"] - paid).unique().to_list() == [5]
 

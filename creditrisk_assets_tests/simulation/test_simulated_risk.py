@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from creditrisk_assets.simulation.book import simulate_loans
-from creditrisk_assets.simulation.outcomes import last_payment_distribution, prepayment_distribution
+from creditrisk_assets.simulation.hazards import prepayment_by_age
 from creditrisk_assets.simulation.risk import area_under_curve
 from creditrisk_assets_tests.simulation.simulated import book, facts, month, number, texts, truth
 
@@ -48,7 +48,13 @@ def test_log_odds_can_be_recomputed_from_the_file_and_the_facts() -> None:
     )
     again = loans.select(known["intercept"] + linear + effects).to_series() + truth()["vintage_effect"]
     assert np.allclose(again, truth()["log_odds"], atol=1e-9)
-    assert np.allclose(truth()["pd_term"], 1 / (1 + np.exp(-truth()["log_odds"].to_numpy())))
+
+
+def test_the_calendar_moves_the_probability_of_default_a_little_away_from_the_log_odds() -> None:
+    chance = truth()["pd_term"].to_numpy()
+    moved = np.log(chance / (1 - chance)) - truth()["log_odds"].to_numpy()
+    assert abs(moved.mean()) < 0.05
+    assert 0.01 < moved.std() < 0.15
 
 
 def test_truth_and_file_tell_of_the_same_loans() -> None:
@@ -111,18 +117,10 @@ def test_the_default_hazard_rises_to_a_peak_in_the_second_year_and_falls() -> No
 
 
 def test_prepayment_speeds_up_from_under_one_to_nearly_three_percent_a_month() -> None:
-    left = 1 - prepayment_distribution(60)
-    hazard = 1 - left[1:] / left[:-1]
-    assert 0.008 < 1 - left[0] < 0.0095
+    hazard = prepayment_by_age(np.arange(1, 61))
+    assert np.allclose(hazard[:4], (0.0087, 0.0091, 0.0102, 0.0112), rtol=0.05)
     assert np.all(np.diff(hazard) > 0)
     assert 0.026 < hazard[-1] < 0.0285
-
-
-@pytest.mark.parametrize("term", [36, 60])
-def test_every_default_has_its_last_payment_within_the_term(term: int) -> None:
-    shares = last_payment_distribution(term)
-    assert len(shares) == term
-    assert shares[-1] == pytest.approx(1)
 
 
 def test_the_area_under_the_curve_counts_pairs_and_halves_ties() -> None:
