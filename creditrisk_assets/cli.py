@@ -51,15 +51,30 @@ def simulate() -> None:
 @click.option("--observed-months", type=click.IntRange(min=0), default=60, show_default=True,
               help="Months from the last vintage to the day the file was made.")  # fmt: skip
 @click.option("--dirty", type=float, default=0.0, show_default=True, help="Share of records damaged on purpose.")
+@click.option("--drift", type=float, default=0.0, show_default=True, help="Logits of default added by a drift.")
+@click.option("--income-drift", type=float, default=0.0, show_default=True, help="Log income added by a drift.")
+@click.option("--drift-from", type=MONTH, help="First vintage that drifts.")
+@click.option("--life", is_flag=True, help="Write every month of every loan, too.")
 def simulate_loans(
-    loans: int, vintages: int, seed: int, out: Path, first_vintage: date, observed_months: int, dirty: float
+    loans: int,
+    vintages: int,
+    seed: int,
+    out: Path,
+    first_vintage: date,
+    observed_months: int,
+    dirty: float,
+    drift: float,
+    income_drift: float,
+    drift_from: date | None,
+    life: bool,
 ) -> None:
     """Write a LendingClub-format book, and the truth behind it."""
     from creditrisk_assets.simulation.book import simulate_loans as simulated
 
     try:
         book = simulated(loans=loans, vintages=vintages, seed=seed, out=out, first_vintage=first_vintage,
-                         observed_months=observed_months, dirty=dirty)  # fmt: skip
+                         observed_months=observed_months, dirty=dirty, drift=drift, income_drift=income_drift,
+                         drift_from=drift_from, life=life)  # fmt: skip
     except (OSError, ValueError) as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"{book.file}: {book.rows:,} records over {len(book.vintages)} vintages, true AUC {book.auc:.3f}")

@@ -53,11 +53,22 @@ def test_simulate_writes_a_book_and_says_where(tmp_path: Path) -> None:
         (["--loans", "2", "--vintages", "3"], "ask for at least one loan per vintage, 3 or more"),
         (["--loans", "0"], "0 is not in the range x>=1"),
         (["--dirty", "2"], "give a share from 0 (clean) to below 1"),
+        (["--drift", "0.5"], "name its first vintage with drift_from"),
+        (["--drift", "0.5", "--drift-from", "1999-01"], "choose a vintage of the book, 2014-01 to 2016-12"),
         (["--first-vintage", "spring"], "'spring' is not a month; write it as 2011-01"),
     ],
 )
 def test_simulate_says_what_would_be_in_range(tmp_path: Path, arguments: list[str], told: str) -> None:
     assert told in refused("simulate", "loans", "--out", str(tmp_path), *arguments)
+
+
+def test_simulate_passes_on_the_drift_and_writes_the_life(tmp_path: Path) -> None:
+    result = run("simulate", "loans", "--loans", "300", "--vintages", "3", "--out", tmp_path, "--drift", "0.5",
+                 "--income-drift", "-0.1", "--drift-from", "2014-02", "--life")  # fmt: skip
+    assert result.exit_code == 0, result.output
+    facts = json.loads((tmp_path / "truth" / "truth.json").read_text())
+    assert facts["drift"] == {"from": "2014-02", "logits": 0.5, "log_income": -0.1}
+    assert (tmp_path / "truth" / "life.parquet").exists()
 
 
 def test_evaluate_as_json_repeats_the_question_and_holds_the_figures_of_both_models(lake: World) -> None:
