@@ -29,6 +29,8 @@ PURPOSES = (
 HOMES = ("MORTGAGE", "OWN", "RENT", "OTHER")
 GRADES = tuple("ABCDEFG")
 SUB_GRADES = tuple(f"{grade}{step}" for grade in GRADES for step in range(1, 6))
+DECISIONS = ("approve", "refer", "decline")
+REASONS = (1, 2, 3, 4)
 FEATURE_SETS = ("application", "application_with_price")
 
 _vintage = Column("vintage", Day, "month in which the loan was issued", "month", "key", nullable=False)
@@ -216,6 +218,7 @@ FEATURES_LOANS = Table(
         _price("sub_grade_rank", Real, "lender's sub-grade, A1 as 1 to G5 as 35", "rank", low=1, high=35),
         _later("defaulted", Flag, "charged off, or 120+ days late, as far as observed", nullable=False),
         _later("default_month", Day, "month in which the loan reached 120 days late", "month"),
+        _later("repaid_month", Day, "month in which the loan was repaid, at term or before", "month"),
         _later("observed_month", Day, "month up to which the outcome is known", "month", nullable=False),
         _later("observed_months", Whole, "months on book up to the observed month", "months", nullable=False, low=0),
         _later("matured", Flag, "observed for at least the horizon of twelve months", nullable=False),
@@ -242,6 +245,119 @@ MODELS_LOGISTIC = Table(
     partition="model_date",
 )
 
+_vector = partial(Column, dtype=pl.List(Real), nullable=False)
+
+MODELS_BINNING = Table(
+    ("models", "binning"),
+    "Bins of every feature, fitted on the training window of a model date and on nothing else.",
+    (
+        _model_date,
+        _feature_set,
+        Column("factor", Text, "feature, category or group", nullable=False),
+        Column("bin", Whole, "number of the bin, the code of a loan", nullable=False, low=0),
+        Column("label", Text, "the bin in words; missing and unseen values have bins of their own", nullable=False),
+        Column("lower", Real, "values of the bin start here; empty where open", "unit of the feature"),
+        Column("upper", Real, "values of the bin end before this; empty where open", "unit of the feature"),
+        Column("score", Real, "standardised mean of the bin, on which the model is linear", "standard deviations"),
+        _rows("loans", meaning="loans of the window in the bin"),
+        _rows("trials", meaning="loan-months at risk in the bin, as far as known at the model date"),
+        _rows("defaults", meaning="defaults in the bin, as far as known at the model date"),
+    ),
+    primary=("model_date", "feature_set", "factor", "bin"),
+    partition="model_date",
+)
+
+MODELS_REFERENCE = Table(
+    ("models", "reference"),
+    "Where the evidence of a model date is expanded: its design, and one shared point of the coefficients.",
+    (
+        _model_date,
+        _feature_set,
+        Column("version", Text, "changes whenever bins, bands or point do", nullable=False),
+        Column("design", Text, "bins, bands of months, vintages and repayment as JSON", nullable=False),
+        _vector("point", meaning="shared coefficients at which evidence is expanded", unit="log-odds"),
+        _vector("covariance", meaning="their covariance, row by row: curvature is averaged over it"),
+        _vector("scales", meaning="likely group scales, where sampling starts", unit="log-odds"),
+        _rows("loans", meaning="loans in the training window"),
+        _rows("defaults", meaning="defaults among them, as far as known at the model date"),
+    ),
+    primary=("model_date", "feature_set"),
+    partition="model_date",
+)
+
+MODELS_EVIDENCE = Table(
+    ("models", "evidence"),
+    "What each vintage says about the coefficients: exact log-likelihood, gradient and information, additive.",
+    (
+        _vintage,
+        _model_date,
+        _feature_set,
+        Column("reference", Text, "version of the reference it was expanded at", nullable=False),
+        Column("own", Real, "effect of the vintage itself at the expansion", "log-odds", nullable=False),
+        Column("log_likelihood", Real, "exact log-likelihood of the vintage there", "nats", nullable=False),
+        _vector("gradient", meaning="its gradient by the shared coefficients"),
+        _vector("information", meaning="Fisher information of the shared coefficients, lower half row by row"),
+        _rows("loans", meaning="loans tried at least once by the model date"),
+        _rows("trials", meaning="their loan-months at risk by the model date"),
+        _rows("defaults", meaning="their defaults by the model date"),
+    ),
+    primary=("vintage", "model_date", "feature_set"),
+    partition="vintage",
+)
+
+MODELS_BOOSTING = Table(
+    ("models", "boosting"),
+    "The gradient-boosting challenger, one row per feature set: trees as plain data.",
+    (
+        _model_date,
+        _feature_set,
+        Column("model", Text, "features and trees as JSON", nullable=False),
+        _rows("loans", meaning="loans in the training window"),
+        _rows("defaults", meaning="defaults among them"),
+    ),
+    primary=("model_date", "feature_set"),
+    partition="model_date",
+)
+
+MODELS_MOMENTS = Table(
+    ("models", "moments"),
+    "Mean and covariance of the posterior's coefficients: all that scoring needs.",
+    (
+        _model_date,
+        _feature_set,
+        _vector("mean", meaning="posterior mean of the coefficients in the order of the design", unit="log-odds"),
+        _vector("covariance", meaning="posterior covariance of the coefficients, row by row"),
+    ),
+    primary=("model_date", "feature_set"),
+    partition="model_date",
+)
+
+_expected = partial(Column, dtype=Real, unit="defaults", nullable=False, low=0)
+
+MODELS_BACKTEST = Table(
+    ("models", "backtest"),
+    "Every vintage of a training window predicted by the posterior, by all other vintages, and by earlier ones.",
+    (
+        _model_date,
+        _feature_set,
+        _vintage,
+        _rows("loans", meaning="loans tried at least once by the model date"),
+        _rows("trials", meaning="their loan-months at risk"),
+        _rows("defaults", meaning="their defaults by the model date"),
+        *(
+            _expected(f"{name}{suffix}", meaning=f"{told}, {state}")
+            for suffix, state in (("", "by the posterior"), ("_left_out", "by all other vintages"),
+                                  ("_future", "by earlier vintages only"))
+            for name, told in (("expected", "defaults expected"), ("low", "5 % of the defaults"),
+                               ("high", "95 % of the defaults"))
+        ),
+        Column("elpd_left_out", Real, "log predictive density given all other vintages", "nats", nullable=False),
+        Column("elpd_future", Real, "log predictive density given earlier vintages", "nats", nullable=False),
+    ),
+    primary=("model_date", "feature_set", "vintage"),
+    partition="model_date",
+)  # fmt: skip
+
 MODELS_POSTERIOR = Table(
     ("models", "posterior"),
     "Draws of the posterior: every number the business sees is a function of these.",
@@ -250,7 +366,7 @@ MODELS_POSTERIOR = Table(
         _feature_set,
         Column("chain", Whole, "chain, or quarter of the resampled draws", nullable=False, low=0),
         Column("draw", Whole, "number of the draw", nullable=False, low=0),
-        Column("parameter", Text, "coefficient, group[level] or scale[group]", nullable=False),
+        Column("parameter", Text, "coefficient, group[level], scale[group] or persistence", nullable=False),
         Column("value", Real, "value of the parameter in this draw", "log-odds", nullable=False),
     ),
     primary=("model_date", "feature_set", "parameter", "chain", "draw"),
@@ -263,12 +379,11 @@ MODELS_PARAMETERS = Table(
     (
         _model_date,
         _feature_set,
-        Column("parameter", Text, "coefficient, group[level] or scale[group]", nullable=False),
+        Column("parameter", Text, "coefficient, group[level], scale[group] or persistence", nullable=False),
         Column("mean", Real, "posterior mean", "log-odds", nullable=False),
         Column("sd", Real, "posterior standard deviation", "log-odds", nullable=False, low=0),
         Column("low", Real, "5 % quantile", "log-odds", nullable=False),
         Column("high", Real, "95 % quantile", "log-odds", nullable=False),
-        Column("information", Real, "what the loans say about the coefficient (Fisher information)", low=0),
     ),
     primary=("model_date", "feature_set", "parameter"),
     partition="model_date",
@@ -290,10 +405,12 @@ MODELS_DIAGNOSTICS = Table(
         Column("disagreement", Real, "largest gap between the sampled and the stated density", "nats", nullable=False),
         Column("k_hat", Real, "Pareto k of the importance weights against the exact likelihood", nullable=False),
         Column("certificate_ess", Real, "effective draws after weighting by the exact likelihood", "draws"),
-        _rows("loans", meaning="loans in the training window"),
+        _rows("loans", meaning="loans tried at least once by the model date"),
+        Column("trials", Real, "their loan-months at risk", "loan-months", nullable=False, low=0),
         _rows("defaults", meaning="defaults among them"),
         _rows("vintages", meaning="vintages in the training window"),
-        Column("design", Text, "means, scales, levels and feature set as JSON", nullable=False),
+        Column("reference", Text, "version of the reference the evidence was expanded at", nullable=False),
+        Column("design", Text, "bins, bands of months, vintages and repayment as JSON", nullable=False),
     ),
     primary=("model_date", "feature_set"),
     partition="model_date",
@@ -301,11 +418,11 @@ MODELS_DIAGNOSTICS = Table(
 
 MODELS_COMPARISON = Table(
     ("models", "comparison"),
-    "Posterior and logistic side by side on vintages issued after the model date.",
+    "Posterior, logistic and boosting side by side on vintages issued after the model date.",
     (
         _model_date,
         _feature_set,
-        Column("model", Text, "which model", "", "key", nullable=False, allowed=("posterior", "logistic")),
+        Column("model", Text, "which model", "", "key", nullable=False, allowed=("posterior", "logistic", "boosting")),
         Column("outcomes", Text, "protocol of the comparison", "", "key", nullable=False,
                allowed=("as_known", "final")),
         Column("first_vintage", Day, "first test vintage", "month", nullable=False),
@@ -325,23 +442,36 @@ MODELS_COMPARISON = Table(
 
 SCORES_LOANS = Table(
     ("scores", "loans"),
-    "PD within twelve months of every loan with its interval, points and band.",
+    "PD of every loan with its interval, points, band, decision and reasons.",
     (
         _loan_id,
         _vintage,
         _model_date,
         _feature_set,
         _share("pd", meaning="posterior mean of the PD within twelve months"),
-        _share("pd_low", meaning="5 % quantile of the PD"),
-        _share("pd_high", meaning="95 % quantile of the PD"),
-        Column("log_odds", Real, "posterior mean of the log-odds of default", "log-odds", nullable=False),
+        _share("pd_low", meaning="5 % quantile of the PD within twelve months"),
+        _share("pd_high", meaning="95 % quantile of the PD within twelve months"),
+        _share("pd_term", meaning="posterior mean of the PD within the term"),
+        _share("pd_term_low", meaning="5 % quantile of the PD within the term"),
+        _share("pd_term_high", meaning="95 % quantile of the PD within the term"),
+        Column("log_odds", Real, "posterior mean of the log-odds of default in an average month of the first year",
+               "log-odds", nullable=False),
         Column("log_odds_sd", Real, "posterior standard deviation of the log-odds", "log-odds", nullable=False, low=0),
+        Column("base", Real, "log-odds of the average training loan in this vintage; contributions add to it",
+               "log-odds", nullable=False),
         Column("points", Whole, "scorecard points, more is safer", "points", nullable=False),
         Column("band", Whole, "risk band, 1 least to 8 most", nullable=False, low=1, high=8),
+        Column("decision", Text, "what the policy says; refer where the posterior cannot tell", nullable=False,
+               allowed=DECISIONS),
+        _share("decision_probability", meaning="probability that the decision is right"),
+        Column("policy", Text, "version of the policy", nullable=False),
+        *(Column(f"reason_{n}", Text, f"factor that raises the risk most, rank {n}") for n in REASONS),
+        *(Column(f"contribution_{n}", Real, f"what it adds to the log-odds, rank {n}", "log-odds", low=0)
+          for n in REASONS),
     ),
     primary=("loan_id",),
     partition="vintage",
-)
+)  # fmt: skip
 
 SCORES_LINEAGE = Table(
     ("scores", "lineage"),
@@ -363,7 +493,8 @@ TABLES = {
     table.key: table
     for table in (
         RAW_LOANS, RAW_LOANS_QUARANTINE, RAW_LOANS_LEDGER, FEATURES_LOANS,
-        MODELS_LOGISTIC, MODELS_POSTERIOR, MODELS_PARAMETERS, MODELS_DIAGNOSTICS, MODELS_COMPARISON,
+        MODELS_BINNING, MODELS_REFERENCE, MODELS_EVIDENCE, MODELS_LOGISTIC, MODELS_BOOSTING, MODELS_POSTERIOR,
+        MODELS_PARAMETERS, MODELS_MOMENTS, MODELS_DIAGNOSTICS, MODELS_BACKTEST, MODELS_COMPARISON,
         SCORES_LOANS, SCORES_LINEAGE,
     )
 }  # fmt: skip

@@ -13,6 +13,7 @@ MONTHS_TO_DEFAULT = 5
 """From the last payment to default: one month to the first missed due date, four (120 days) late."""
 
 DEFAULTED_STATUSES = ("Charged Off", "Default")
+REPAID_STATUS = "Fully Paid"
 SMALLEST_INCOME = 1_000.0
 """USD a year: keeps loan to income finite for incomes of zero and typing errors."""
 
@@ -74,15 +75,19 @@ def outcome() -> dict[str, pl.Expr]:
     """The outcome as far as the file knows it.
 
     Default is a charge-off or 120 days late; its month is derived from the last payment (the month
-    of issue when nothing was ever paid) and is at most the month the file was made.
+    of issue when nothing was ever paid) and is at most the month the file was made. A repaid loan
+    whose last payment is not known counts as repaid at the end of its term.
     """
     defaulted = pl.col("loan_status").is_in(list(DEFAULTED_STATUSES))
+    end_of_term = pl.col("vintage").dt.offset_by(pl.format("{}mo", pl.col("term")))
+    repaid = pl.min_horizontal(pl.coalesce("last_pymnt_d", end_of_term), pl.col("observed_month"))
     last_paid = pl.max_horizontal(pl.col("last_pymnt_d"), pl.col("vintage"))
     reached = pl.min_horizontal(last_paid.dt.offset_by(f"{MONTHS_TO_DEFAULT}mo"), pl.col("observed_month"))
     observed = months_between("vintage", "observed_month")
     return {
         "defaulted": defaulted,
         "default_month": pl.when(defaulted).then(reached),
+        "repaid_month": pl.when(pl.col("loan_status") == REPAID_STATUS).then(pl.max_horizontal(repaid, pl.col("vintage"))),
         "observed_months": observed,
         "matured": observed >= HORIZON_MONTHS,
         "term_elapsed": observed >= pl.col("term"),

@@ -20,7 +20,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from creditrisk_assets.models.design import CATEGORIES, GROUPS, NUMERICS
+from creditrisk_assets.models.binning import CATEGORIES, GROUPS, NUMERICS
 from creditrisk_assets.models.outcomes import ORDER
 
 SEED = 20_110_101

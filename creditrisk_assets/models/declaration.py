@@ -1,122 +1,158 @@
-"""The model as stated to Bambi: formula, priors and the likelihood, or the evidence in its place.
+"""The model as stated to Bambi: formula, priors, hierarchy, and the likelihood or the evidence in its place.
 
-`p(defaults, trials) ~ effects(...) + (1|purpose) + (1|addr_state) + (1|vintage)`: common effects
-N(0, 0.15^2), intercept N(0, 2.5^2), group effects N(0, tau^2), tau ~ HalfNormal(0.1). The common
-effects enter as one matrix-valued term, so the graph has one node where it would have forty.
+`p(defaults, trials) ~ 0 + baseline(...) + effects(...) + (1|purpose) + (1|addr_state) + (1|vintage)` over
+a skeleton of zero trials; what the loans say enters as one potential. The vintage term holds the
+standardised steps of the AR(1), the potential adds them up. Priors: `priors.py`. Baselines and
+effects enter as one matrix-valued term each, so the graph has two nodes where it would have sixty.
 """
 
 from typing import Any
 
 import numpy as np
-import polars as pl
 
-from creditrisk_assets.models.design import Design
-from creditrisk_assets.models.evidence import EFFECT_SCALE, GROUP_SCALE, INTERCEPT_SCALE, Evidence
+from creditrisk_assets.models import priors
+from creditrisk_assets.models.design import Coded, Design
+from creditrisk_assets.models.evidence import Window
 
-EFFECTS = "effects"
+BASELINE, EFFECTS, PERSISTENCE = "baseline", "effects", "persistence"
+
+
+def _term(name: str, count: int) -> str:
+    return f"{name}({', '.join(f'{name[0]}{i}' for i in range(count))})"
+
+
+def _sizes(design: Design) -> dict[str, int]:
+    return {name: part.stop - part.start for name, part in design.parts.items()}
 
 
 def formula(design: Design) -> str:
-    """The Bambi formula of a design; common effects appear as columns e0, e1, ... of one term."""
-    return " + ".join([f"p(defaults, trials) ~ {_effects_term(design)}", *(f"(1|{g.name})" for g in design.groups)])
-
-
-def _effects_term(design: Design) -> str:
-    return f"{EFFECTS}({', '.join(f'e{i}' for i in range(len(design.effects)))})"
+    """The Bambi formula of a design; baselines and effects appear as columns b0, b1, ..., e0, e1, ..."""
+    sizes = _sizes(design)
+    terms = [_term(name, sizes[name]) for name in (BASELINE, EFFECTS) if sizes[name]]
+    return " + ".join(["p(defaults, trials) ~ 0", *terms, *(f"(1|{name})" for name in design.scale_names)])
 
 
 def skeleton(design: Design) -> Any:
     """Pandas frame in which every level of every group occurs, with zero trials: it carries no likelihood."""
     import pandas as pd
 
-    rows = max(2, len(design.effects) + 1, *(len(g.levels) for g in design.groups))
-    frame = pd.DataFrame(np.eye(rows, len(design.effects)), columns=[f"e{i}" for i in range(len(design.effects))])
-    for group in design.groups:
-        codes = np.arange(rows) % len(group.levels)
-        frame[group.name] = pd.Categorical.from_codes(codes, pd.Index(group.levels))
+    sizes = _sizes(design)
+    fixed = sizes[BASELINE] + sizes[EFFECTS]
+    rows = max(2, fixed + 1, *(sizes[name] for name in design.scale_names))
+    names = [f"b{i}" for i in range(sizes[BASELINE])] + [f"e{i}" for i in range(sizes[EFFECTS])]
+    frame = pd.DataFrame(np.eye(rows, fixed), columns=names)
+    for name in design.scale_names:
+        levels = pd.Index([f"{i:04d}" for i in range(sizes[name])])
+        frame[name] = pd.Categorical.from_codes(np.arange(rows) % sizes[name], levels)
     return frame.assign(defaults=0, trials=0)
 
 
-def loans(design: Design, frame: pl.DataFrame) -> Any:
-    """Pandas frame of single loans (one trial each) above the skeleton, for direct sampling."""
-    import pandas as pd
-
-    encoded = design.encode(frame)
-    body = pd.DataFrame(encoded.common[:, 1:], columns=[f"e{i}" for i in range(len(design.effects))])
-    for column, group in enumerate(design.groups):
-        body[group.name] = pd.Categorical.from_codes(encoded.codes[:, column], pd.Index(group.levels))
-    body = body.assign(defaults=frame["outcome"].cast(pl.Int64).to_numpy(), trials=1)
-    return pd.concat([body, skeleton(design)], ignore_index=True)
-
-
-def bambi_model(design: Design, data: Any, evidence: Evidence | None = None) -> Any:
-    """A built Bambi model over `data`; with `evidence` its quadratic is the one potential and effects are centred.
-
-    Without evidence the data speak for themselves and group effects are non-centred, which suits
-    small books.
-    """
+def bambi_model(design: Design, *, noncentered: bool) -> Any:
+    """A built Bambi model of the priors over the skeleton: nothing has been learned yet."""
     import bambi as bmb
-    import pymc as pm
-    import pytensor.tensor as pt
 
-    terms = [f"1|{group.name}" for group in design.groups]
-    term = _effects_term(design)
-    scale = bmb.Prior("HalfNormal", sigma=GROUP_SCALE)
-    priors = {
-        "Intercept": bmb.Prior("Normal", mu=0, sigma=INTERCEPT_SCALE),
-        term: bmb.Prior("Normal", mu=0, sigma=EFFECT_SCALE),
-        **{name: bmb.Prior("Normal", mu=0, sigma=scale) for name in terms},
-    }
-
-    def quadratic(*parts: Any) -> Any:
-        assert evidence is not None
-        theta = pt.concatenate([pt.atleast_1d(part) for part in parts])
-        h, information = pm.Data("linear", evidence.linear), pm.Data("information", evidence.information)
-        return pt.dot(h - 0.5 * pt.dot(information, theta), theta)
-
+    sizes = _sizes(design)
+    scale = bmb.Prior("HalfNormal", sigma=priors.GROUP_SCALE)
+    stated = {f"1|{name}": bmb.Prior("Normal", mu=0, sigma=scale) for name in design.scale_names}
+    fixed = {BASELINE: (priors.BASELINE_MEAN, priors.BASELINE_SCALE), EFFECTS: (0.0, priors.EFFECT_SCALE)}
+    terms = {name: _term(name, sizes[name]) for name in fixed if sizes[name]}
+    for name, term in terms.items():
+        stated[term] = bmb.Prior("Normal", mu=fixed[name][0], sigma=fixed[name][1])
+    stack = {name: lambda *columns: np.column_stack(columns) for name in fixed}
     model = bmb.Model(
-        formula(design),
-        data,
-        family="binomial",
-        priors=priors,
-        noncentered=evidence is None,
-        center_predictors=False,
-        extra_namespace={EFFECTS: lambda *columns: np.column_stack(columns)},
-        potentials=[(("Intercept", EFFECTS, *terms), quadratic)] if evidence is not None else None,
-    )
-    # The alias keeps the commas of the term's name out of the dimension names.
-    model.set_alias({term: EFFECTS})
+        formula(design), skeleton(design), family="binomial", priors=stated, noncentered=noncentered,
+        center_predictors=False, extra_namespace=stack,
+    )  # fmt: skip
+    # Aliases keep the commas of the terms' names out of the dimension names.
+    model.set_alias({term: name for name, term in terms.items()})
     model.build()
     return model
 
 
-_COMPILED: dict[tuple[int, tuple[tuple[str, int], ...]], tuple[Any, Any]] = {}
+def _coefficients(design: Design, graph: Any) -> Any:
+    """All coefficients of a PyMC graph in the order of the design; adds the persistence to it."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    phi = pm.Beta(PERSISTENCE, priors.PERSISTENCE_ALPHA, priors.PERSISTENCE_BETA)
+    count = len(design.vintages)
+    lag = np.subtract.outer(np.arange(count), np.arange(count))
+    step = pt.where(np.arange(count) == 0, 1.0, pt.sqrt(1 - phi**2))
+    path = pt.dot(pt.where(lag >= 0, phi ** np.maximum(lag, 0), 0.0) * step, graph["1|vintage"])
+    sizes = _sizes(design)
+    parts = [pt.atleast_1d(graph[name]) for name in (BASELINE, EFFECTS) if sizes[name]]
+    return pt.concatenate([*parts, *(graph[f"1|{group.name}"] for group in design.binning.groups), path])
 
 
-def _compiled(design: Design, evidence: Evidence) -> tuple[Any, Any]:
-    """Bambi's model and its log density, built once per structure; the evidence is data and swapped in."""
+def with_evidence(design: Design, window: Window) -> Any:
+    """PyMC graph of Bambi's model (centred) with the quadratic of a window as its potential, kept as data."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    graph = bambi_model(design, noncentered=False).backend.model
+    with graph:
+        theta = _coefficients(design, graph)
+        linear, information = pm.Data("linear", window.linear), pm.Data("information", window.information)
+        pm.Potential("evidence", pt.dot(linear - 0.5 * pt.dot(information, theta), theta))
+    return graph
+
+
+def with_loans(design: Design, loans: Coded) -> Any:
+    """PyMC graph of Bambi's model (non-centred, as suits small books) with the exact likelihood of every trial."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    tried = loans.rows(np.flatnonzero(loans.months))
+    trials, parts = design.periods.trials[tried.months], design.parts
+    defaulted = np.flatnonzero(tried.outcome)
+    columns = design.columns
+    matrix = np.column_stack([values[tried.codes[at]] for at, values in zip(columns.factor, columns.table, strict=True)])
+    graph = bambi_model(design, noncentered=True).backend.model
+    with graph:
+        theta = _coefficients(design, graph)
+        eta = pt.dot(matrix, theta[parts["effects"]]) + theta[design.shared + tried.vintage]
+        for code, group in zip(tried.codes[-2:], design.binning.groups, strict=True):
+            levels = pt.concatenate([theta[parts[group.name]], np.zeros(1)])
+            eta += levels[code.astype(np.int64)]
+        each = eta[:, None] + theta[parts[BASELINE]][None, :]
+        # Only the bands a loan was tried in: the others would be multiplied by nothing.
+        rows, bands = np.nonzero(trials)
+        told = each[defaulted, design.periods.band[tried.months[defaulted]]].sum()
+        pm.Potential("loans", told - (trials[rows, bands] * pt.softplus(each[rows, bands])).sum())
+        pm.Deterministic("theta", theta)
+    return graph
+
+
+_COMPILED: dict[tuple[tuple[str, int], ...], tuple[Any, Any]] = {}
+
+
+def stated_log_density(design: Design, window: Window) -> Any:
+    """Log density of the stated model: a function of (coefficients (p,), scales (G,), persistence) -> float.
+
+    The graph is built once per structure; the evidence is data and swapped in.
+    """
     from pytensor.compile.mode import Mode
 
-    structure = len(design.effects), tuple((group.name, len(group.levels)) for group in design.groups)
+    structure = tuple(_sizes(design).items())
     if structure not in _COMPILED:
-        model = bambi_model(design, skeleton(design), evidence).backend.model
+        graph = with_evidence(design, window)
         # Interpreted: a handful of evaluations do not repay a compiler.
-        _COMPILED[structure] = model, model.compile_logp(mode=Mode(linker="py", optimizer=None))
-    model, density = _COMPILED[structure]
-    model.set_data("linear", evidence.linear)
-    model.set_data("information", evidence.information)
-    return model, density
+        _COMPILED[structure] = graph, graph.compile_logp(mode=Mode(linker="py", optimizer=None))
+    graph, density = _COMPILED[structure]
+    graph.set_data("linear", window.linear)
+    graph.set_data("information", window.information)
+    parts, count = design.parts, len(design.vintages)
 
-
-def stated_log_density(design: Design, evidence: Evidence) -> Any:
-    """Log density of Bambi's model: a function of (coefficients (p,), group scales (G,)) -> float."""
-    _, density = _compiled(design, evidence)
-    slices, width = design.group_slices(), 1 + len(design.effects)
-
-    def value(theta: Any, scales: Any) -> float:
-        point = {"Intercept": theta[0], EFFECTS: theta[1:width]}
-        for scale, (name, part) in zip(scales, slices.items(), strict=True):
-            point |= {f"1|{name}": theta[part], f"1|{name}_sigma_log__": np.log(scale)}
-        return float(density({key: np.asarray(value) for key, value in point.items()}))
+    def value(theta: Any, scales: Any, phi: float) -> float:
+        path = theta[parts["vintage"]]
+        steps = np.append(path[0], (path[1:] - phi * path[:-1]) / np.sqrt(1 - phi**2))
+        point = {name: theta[parts[name]] for name in (BASELINE, EFFECTS) if parts[name].stop > parts[name].start}
+        # A term of one column is a number to Bambi, not a vector.
+        point = {name: values if values.size > 1 else values[0] for name, values in point.items()}
+        point |= {f"1|{group.name}": theta[parts[group.name]] for group in design.binning.groups}
+        point |= {"1|vintage": steps, f"{PERSISTENCE}_logodds__": np.log(phi / (1 - phi))}
+        point |= {f"1|{n}_sigma_log__": np.log(s) for n, s in zip(design.scale_names, scales, strict=True)}
+        stated = float(density({key: np.asarray(value) for key, value in point.items()}))
+        return stated - 0.5 * (count - 1) * float(np.log1p(-(phi**2)))
 
     return value

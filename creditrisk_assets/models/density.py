@@ -1,15 +1,15 @@
-"""The posterior under quadratic evidence: group scales by NUTS, coefficients integrated out exactly.
+"""The posterior under quadratic evidence: scales and persistence by NUTS, coefficients integrated out exactly.
 
-Given the scales tau the evidence makes the coefficients Gaussian, so only tau needs a sampler: no funnel
-between a scale and its effects, no choice between centred and non-centred, no divergence when a
-book is small. The sampled coordinate is a signed x with tau = |x|: its density is even and smooth
-through zero, where log tau would have a long tail. Coefficients are then drawn from their Gaussian,
-one for each draw of tau (a partially collapsed sampler, van Dyk and Park 2008).
+Given the group scales tau and the persistence phi the evidence makes the coefficients Gaussian, so
+only these few need a sampler: no funnel between a scale and its effects, no choice between centred
+and non-centred, no divergence when a book is small. A scale is sampled as a signed x with tau =
+|x|: its density is even and smooth through zero, where log tau would have a long tail; phi by its
+log-odds. Coefficients are then drawn from their Gaussian, one for each draw of the scales (a
+partially collapsed sampler, van Dyk and Park 2008). Baselines and effects have fixed priors and are
+eliminated once, so an evaluation costs one factorisation over groups and vintages.
 
 The density is the one `declaration.py` states in Bambi. It is written out here because compiling
-the stated graph costs 15 to 20 s in every new process; `sampling.py` compares the two after every
-fit. Effects of one group meet each other only through the rest, so their block of the precision is
-diagonal: the largest group is eliminated by division, and the cost hardly grows with vintages.
+the stated graph costs 15 to 20 s in every new process; `sampling.py` compares the two after every fit.
 """
 
 from dataclasses import dataclass
@@ -18,12 +18,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from creditrisk_assets.models.design import Design
-from creditrisk_assets.models.evidence import GROUP_SCALE, Evidence, prior_precision
+from creditrisk_assets.models import priors
+from creditrisk_assets.models.evidence import Window
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 SMALLEST_RATIO = 1e-4
+CLOSEST = 1e-6
 
 
 def _factor_and_inverse(matrix: Matrix) -> tuple[Matrix, Matrix]:
@@ -42,101 +43,117 @@ def _factor_and_inverse(matrix: Matrix) -> tuple[Matrix, Matrix]:
 
 @dataclass(frozen=True)
 class Density:
-    """Posterior of G group scales and p coefficients; coordinates are x = +-tau / `scales`, shape (G,)."""
+    """Posterior of G group scales, the persistence and p coefficients; coordinates (G + 1,).
 
-    design: Design
-    evidence: Evidence
+    The first G coordinates are +-tau / `scales`, the last the log-odds of phi.
+    """
+
+    window: Window
     scales: Vector
 
     @cached_property
-    def _membership(self) -> Matrix:
-        """(G, p): one where a coefficient belongs to a group."""
-        member = np.zeros((len(self.scales), len(self.design.parameters)))
-        for row, part in enumerate(self.design.group_slices().values()):
-            member[row, part] = 1.0
-        return member
+    def _fixed(self) -> int:
+        """Number of coefficients with a fixed prior; the others belong to groups."""
+        return self.window.design.parts["effects"].stop
 
     @cached_property
-    def _sizes(self) -> Vector:
-        sizes: Vector = self._membership.sum(axis=1)
-        return sizes
+    def _eliminated(self) -> tuple[Matrix, Matrix, Vector, Matrix, Vector]:
+        """Factor of the fixed block, its coupling to the groups, its mean; reduced information and linear term."""
+        f, information = self._fixed, self.window.information
+        prior, at = priors.fixed_precision(self.window.design)[:f], priors.fixed_mean(self.window.design)[:f]
+        factor = np.linalg.cholesky(information[:f, :f] + np.diag(prior))
+        linear = self.window.linear[:f] + prior * at
+        coupling = np.linalg.solve(factor.T, np.linalg.solve(factor, information[:f, f:]))
+        mean = np.linalg.solve(factor.T, np.linalg.solve(factor, linear))
+        reduced = information[f:, f:] - information[f:, :f] @ coupling
+        return factor, coupling, mean, (reduced + reduced.T) / 2, self.window.linear[f:] - information[f:, :f] @ mean
 
     @cached_property
-    def _fixed_precision(self) -> Vector:
-        """Prior precision of the common effects, zero for group effects."""
-        common = self._membership.sum(axis=0) == 0
-        return np.asarray(prior_precision(self.design, self.scales) * common, np.float64)
+    def _parts(self) -> list[slice]:
+        design = self.window.design
+        return [
+            slice(design.parts[name].start - self._fixed, design.parts[name].stop - self._fixed)
+            for name in design.scale_names
+        ]
 
-    @cached_property
-    def _largest(self) -> slice:
-        return max(self.design.group_slices().values(), key=lambda part: part.stop - part.start)
-
-    @cached_property
-    def _blocks(self) -> tuple[NDArray[np.int64], Matrix, Matrix, Vector, Vector, Vector]:
-        """Indices of the rest; information of the rest, of rest by largest, of the largest; linear terms."""
-        rest = np.delete(np.arange(len(self.design.parameters)), self._largest)
-        information, linear, large = self.evidence.information, self.evidence.linear, self._largest
-        return (
-            rest,
-            information[np.ix_(rest, rest)],
-            np.ascontiguousarray(information[rest, large]),
-            np.diag(information)[large].copy(),
-            linear[rest],
-            linear[large],
-        )
-
-    def _eliminated(self, precision: Vector) -> tuple[Matrix, Vector, Matrix, Vector]:
-        """Precision and linear term of the rest; its coupling over, and the precision of, the largest group."""
-        rest, own, cross, diagonal, linear, linear_large = self._blocks
-        large = diagonal + precision[self._largest]
-        coupling = cross / large
-        reduced = own - coupling @ cross.T
-        reduced.flat[:: len(rest) + 1] += precision[rest]
-        return reduced, linear - coupling @ linear_large, coupling, large
-
-    def group_scales(self, points: Matrix) -> Matrix:
-        """Group scales tau (..., G) at coordinates (..., G)."""
-        return self.scales * np.maximum(np.abs(points), SMALLEST_RATIO)
+    def natural(self, points: Matrix) -> tuple[Matrix, Vector]:
+        """(group scales tau (..., G), persistence phi (...,)) at coordinates (..., G + 1)."""
+        scales = self.scales * np.maximum(np.abs(points[..., :-1]), SMALLEST_RATIO)
+        return scales, np.clip(1 / (1 + np.exp(-points[..., -1])), CLOSEST, 1 - CLOSEST)
 
     def value_and_gradient(self, point: Vector) -> tuple[float, Vector]:
-        """Log density of the coordinates with the coefficients integrated out, up to a constant; gradient (G,)."""
-        tau = self.group_scales(point)
-        squared = tau**2
-        precision = self._fixed_precision + (1 / squared) @ self._membership
-        rest, _, _, _, _, linear_large = self._blocks
-        reduced, linear, coupling, large = self._eliminated(precision)
-        factor, inverse = _factor_and_inverse(reduced)
+        """Log density of the coordinates with the coefficients integrated out, up to a constant; gradient (G + 1,)."""
+        tau, persistence = self.natural(point)
+        phi = float(persistence)
+        _, _, _, reduced, linear = self._eliminated
+        design = self.window.design
+        factor, inverse = _factor_and_inverse(reduced + priors.group_precision(design, tau, phi))
         mean = inverse @ linear
-        mean_large = linear_large / large - mean @ coupling
-        moments = np.empty_like(precision)
-        moments[rest] = np.diag(inverse) + mean**2
-        moments[self._largest] = 1 / large + ((inverse @ coupling) * coupling).sum(axis=0) + mean_large**2
-        value = 0.5 * (linear @ mean + linear_large @ (linear_large / large) - squared.sum() / GROUP_SCALE**2)
-        value -= np.log(np.diag(factor)).sum() + 0.5 * np.log(large).sum() + self._sizes @ np.log(tau)
-        slope = ((self._membership @ moments) / squared - self._sizes) / tau - tau / GROUP_SCALE**2
-        return float(value), np.asarray(slope * self.scales * np.sign(point))
+        a, b = priors.PERSISTENCE_ALPHA, priors.PERSISTENCE_BETA
+        count = len(design.vintages)
+        value = 0.5 * float(linear @ mean) - np.log(np.diag(factor)).sum()
+        value += a * np.log(phi) + b * np.log1p(-phi) - 0.5 * (count - 1) * np.log1p(-(phi**2))
+        gradient = np.empty_like(point)
+        for place, part in enumerate(self._parts):
+            size = part.stop - part.start
+            if place == len(self._parts) - 1:
+                moments = inverse[part, part] + np.outer(mean[part], mean[part])
+                energy = float((priors.correlation_inverse(size, phi) * moments).sum())
+                slope = -0.5 * float((priors.correlation_inverse_slope(size, phi) * moments).sum()) / tau[place] ** 2
+            else:
+                energy = float(np.diag(inverse)[part].sum() + (mean[part] ** 2).sum())
+            value -= size * np.log(tau[place]) + 0.5 * (tau[place] / priors.GROUP_SCALE) ** 2
+            by_scale = energy / tau[place] ** 3 - size / tau[place] - tau[place] / priors.GROUP_SCALE**2
+            gradient[place] = by_scale * self.scales[place] * np.sign(point[place])
+        slope += (count - 1) * phi / (1 - phi**2)
+        gradient[-1] = a * (1 - phi) - b * phi + slope * phi * (1 - phi)
+        return float(value), gradient
 
-    def draw(self, points: Matrix, generator: np.random.Generator) -> tuple[Matrix, Matrix]:
-        """(coefficients (S, p), scales (S, G)): an exact draw of the coefficients per row of `points` (S, G)."""
+    def _given(self, tau: Vector, phi: float) -> tuple[Matrix, Vector]:
+        """Lower factor of the precision, and mean, of the group coefficients given scales and persistence."""
+        _, _, _, reduced, linear = self._eliminated
+        factor = np.linalg.cholesky(reduced + priors.group_precision(self.window.design, tau, phi))
+        return factor, np.linalg.solve(factor.T, np.linalg.solve(factor, linear))
+
+    def draw(self, scales: Matrix, persistence: Vector, generator: np.random.Generator) -> Matrix:
+        """Coefficients (S, p): an exact draw for each row of scales (S, G) and persistence (S,)."""
         from scipy.linalg.lapack import dtrtrs
 
-        scales = self.group_scales(points)
-        precisions = self._fixed_precision + scales**-2 @ self._membership
-        rest, _, _, _, _, linear_large = self._blocks
-        theta = generator.normal(size=precisions.shape)
-        for row, precision in zip(theta, precisions, strict=True):
-            reduced, linear, coupling, large = self._eliminated(precision)
-            factor = np.linalg.cholesky(reduced)
-            row[rest] = dtrtrs(factor, dtrtrs(factor, linear, lower=1)[0] + row[rest], lower=1, trans=1)[0]
-            row[self._largest] = (linear_large / large - row[rest] @ coupling) + row[self._largest] / np.sqrt(large)
-        return theta, scales
+        fixed, coupling, mean, _, _ = self._eliminated
+        theta = generator.normal(size=(len(scales), len(self.window.design.parameters)))
+        f = self._fixed
+        for row, tau, phi in zip(theta, scales, persistence, strict=True):
+            factor, centre = self._given(tau, float(phi))
+            row[f:] = centre + dtrtrs(factor, row[f:], lower=1, trans=1)[0]
+        theta[:, :f] = dtrtrs(fixed, theta[:, :f].T, lower=1, trans=1)[0].T + mean - theta[:, f:] @ coupling.T
+        return theta
 
-    def joint(self, theta: Vector, scales: Vector) -> float:
-        """Log density of (coefficients, log scales) up to a constant: what Bambi's centred model states.
+    def moments(self, scales: Matrix, persistence: Vector) -> tuple[Vector, Matrix]:
+        """Mean (p,) and covariance (p, p) of the coefficients over some draws of the scales, sampling noise removed."""
+        fixed, coupling, mean, reduced, linear = self._eliminated
+        centres, inner = [], np.zeros_like(reduced)
+        for tau, phi in zip(scales, persistence, strict=True):
+            _, inverse = _factor_and_inverse(reduced + priors.group_precision(self.window.design, tau, float(phi)))
+            centres.append(inverse @ linear)
+            inner += inverse / len(scales)
+        inner += np.cov(np.array(centres).T, ddof=0)
+        centre = np.mean(centres, axis=0)
+        inverse = np.linalg.inv(fixed)
+        outer = inverse.T @ inverse + coupling @ inner @ coupling.T
+        cross = -coupling @ inner
+        covariance = np.block([[outer, cross], [cross.T, inner]])
+        return np.concatenate([mean - coupling @ centre, centre]), (covariance + covariance.T) / 2
+
+    def joint(self, theta: Vector, tau: Vector, phi: float) -> float:
+        """Log density of (coefficients, log scales, log-odds of phi) up to a constant, as Bambi's model has it.
 
         The integrated density at the scales plus the Gaussian density of the coefficients given them.
         """
-        precision = self.evidence.information + np.diag(self._fixed_precision + scales**-2 @ self._membership)
-        shift = theta - np.linalg.solve(precision, self.evidence.linear)
-        marginal = self.value_and_gradient(scales / self.scales)[0] + np.log(scales).sum()
+        design, f = self.window.design, self._fixed
+        precision = self.window.information + np.diag(priors.fixed_precision(design))
+        precision[f:, f:] += priors.group_precision(design, tau, phi)
+        linear = self.window.linear + priors.fixed_precision(design) * priors.fixed_mean(design)
+        shift = theta - np.linalg.solve(precision, linear)
+        point = np.append(tau / self.scales, np.log(phi / (1 - phi)))
+        marginal = self.value_and_gradient(point)[0] + np.log(tau).sum()
         return float(marginal + 0.5 * np.linalg.slogdet(precision)[1] - 0.5 * shift @ precision @ shift)

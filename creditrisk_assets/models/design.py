@@ -1,228 +1,192 @@
-"""From features to numbers: one frozen design, fitted on the training window and nothing else.
+"""What the posterior is about: baseline hazards, effects of binned features, groups and vintages.
 
-Numeric features are standardised and, where they can be missing, joined by an indicator; a
-missing value stands at the mean. Small categoricals are common effects against their most
-frequent level; purpose, state and vintage are group factors. Whatever the window does not show
-(a feature all missing or constant, a level without loans) drops out.
+    logit h(loan, month) = baseline[band of month] + effects + purpose + state + vintage
 
-Chosen by walk-forward over the eight quarters of 2009-2010 (outcomes `final`, expanding window,
-ridge logistic): every feature linear, AUC .6781 and log loss .3805; leaving one out moves AUC by
-less than .002 except inquiries (-.032), utilisation (-.017) and term (-.012). Of the price, rate
-and instalment give AUC .6939 and log loss .3761; the sub-grade beside them adds noise (.6922).
+Everything a model needs beside its draws stands here and is frozen with it: bins, bands of months,
+the vintages of its window and the rate at which loans are repaid early.
 """
 
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
+from datetime import date
+from functools import cached_property
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from creditrisk_assets.contracts import PURPOSES, STATES
+from creditrisk_assets.models.binning import Binning, Numeric, fit_binning
+from creditrisk_assets.models.exposure import WHOLE_TERM, Periods, fit_periods
+from creditrisk_assets.models.repayment import Repayment, fit_repayment
+from creditrisk_assets.resources.environments import add_months
 
-NUMERICS: dict[str, tuple[str, ...]] = {
-    "application": (
-        "log_loan_amount", "log_annual_income", "loan_to_income", "debt_to_income", "fico", "credit_history_months",
-        "employment_years", "delinquencies_2y", "inquiries_6m", "months_since_delinquency", "months_since_record",
-        "open_accounts", "total_accounts", "public_records", "bankruptcies", "log_revolving_balance",
-        "revolving_utilisation", "term_months",
-    ),
-}  # fmt: skip
-NUMERICS["application_with_price"] = (*NUMERICS["application"], "interest_rate", "log_installment")
-CATEGORIES = ("home_ownership", "verification_status")
-GROUPS: dict[str, tuple[str, ...]] = {"purpose": PURPOSES, "addr_state": STATES, "vintage": ()}
-
-FEWEST_VALUES = 20
-FEWEST_MISSING = 0.001
-BLOCK = 65_536
+Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Numeric:
-    """A standardised feature: (value - mean) / scale, `fill` where missing; `indicator`: own effect of missing."""
+class Columns:
+    """The effects as columns: column d of a loan is `table[d, code of factor[d]]`.
 
-    name: str
-    mean: float
-    scale: float
-    fill: float
-    indicator: bool
+    `factor` (D,) indexes the codes; `table` (D, largest bin count).
+    """
 
-
-@dataclass(frozen=True)
-class Category:
-    """A small categorical as common effects of `levels` against `reference` (and against unseen levels)."""
-
-    name: str
-    reference: str
-    levels: tuple[str, ...]
+    factor: NDArray[np.int64]
+    table: Matrix
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Group:
-    """A factor with one effect per level around zero; levels outside the list have code -1."""
+class Coded:
+    """Loans as codes, n of them, in the order of their frame.
 
-    name: str
-    levels: tuple[str, ...]
+    `codes` (factors, n): bins; `vintage` (n,): position among the design's vintages, negative
+    before the window, beyond the last for later ones. `months` (n,): trial month reached,
+    `outcome` (n,): defaulted by then; both empty where loans are only scored.
+    """
 
+    codes: NDArray[np.uint8]
+    vintage: NDArray[np.int64]
+    months: NDArray[np.int64]
+    outcome: NDArray[np.bool_]
 
-@dataclass(frozen=True)
-class Encoded:
-    """`common`: (rows, 1 + common effects), the first column ones; `codes`: (rows, groups), -1 unseen."""
+    def __len__(self) -> int:
+        """Number of loans."""
+        return self.codes.shape[1]
 
-    common: NDArray[np.float64]
-    codes: NDArray[np.int64]
+    def rows(self, which: slice | NDArray[np.int64]) -> "Coded":
+        """Some of the loans."""
+        return Coded(
+            np.ascontiguousarray(self.codes[:, which]), self.vintage[which], self.months[which], self.outcome[which]
+        )
 
 
 @dataclass(frozen=True)
 class Design:
-    """What a model looks at and in which unit; the coefficient order of every model of the room."""
+    """The coefficient order of a posterior: bands, effects, purposes, states, then vintages, p in all.
 
-    feature_set: str
-    numerics: tuple[Numeric, ...]
-    categories: tuple[Category, ...]
-    groups: tuple[Group, ...]
+    `vintages` are consecutive months; `mix` is the share of training loans in each bin of each factor.
+    """
 
-    @property
-    def effects(self) -> tuple[str, ...]:
-        """Names of the common effects, intercept apart, in column order."""
-        names: list[str] = []
-        for numeric in self.numerics:
-            names += [numeric.name, f"{numeric.name}_missing"] if numeric.indicator else [numeric.name]
-        return (*names, *(f"{c.name}[{level}]" for c in self.categories for level in c.levels))
+    binning: Binning
+    periods: Periods
+    vintages: tuple[date, ...]
+    repayment: Repayment
+    mix: tuple[tuple[float, ...], ...]
 
     @property
+    def feature_set(self) -> str:
+        """Which declared set of features the model looks at."""
+        return self.binning.feature_set
+
+    @cached_property
+    def columns(self) -> Columns:
+        """The effects of numbers and categories as columns over the codes."""
+        factors, tables, names = [], [], []
+        widest = max((factor.size for factor in self.binning.factors), default=1)
+
+        def add(name: str, place: int, values: Vector) -> None:
+            factors.append(place)
+            tables.append(np.pad(values, (0, widest - values.size)))
+            names.append(name)
+
+        for place, factor in enumerate((*self.binning.numerics, *self.binning.categories)):
+            if isinstance(factor, Numeric):
+                add(factor.name, place, np.append(factor.scores, 0.0))
+                if factor.indicator:
+                    add(f"{factor.name}_missing", place, np.eye(factor.size)[-1])
+            else:
+                for code, level in enumerate(factor.levels[1:], start=1):
+                    add(f"{factor.name}[{level}]", place, np.eye(factor.size)[code])
+        return Columns(np.array(factors, np.int64), np.array(tables).reshape(len(tables), widest), tuple(names))
+
+    @cached_property
     def parameters(self) -> tuple[str, ...]:
-        """Names of all coefficients: intercept, common effects, then `group[level]`."""
-        return ("intercept", *self.effects, *(f"{g.name}[{level}]" for g in self.groups for level in g.levels))
+        """Names of all coefficients."""
+        bands = [f"baseline[{label}]" for label in self.periods.labels]
+        groups = [f"{group.name}[{level}]" for group in self.binning.groups for level in group.levels]
+        return (*bands, *self.columns.names, *groups, *(f"vintage[{v:%Y-%m}]" for v in self.vintages))
 
     @property
-    def columns(self) -> tuple[str, ...]:
-        """Columns of features/loans which `encode` reads."""
-        named: list[Numeric | Category | Group] = [*self.numerics, *self.categories, *self.groups]
-        return tuple(item.name for item in named)
+    def scale_names(self) -> tuple[str, ...]:
+        """Groups with a scale of their own, in order."""
+        return (*(group.name for group in self.binning.groups), "vintage")
 
-    def group_slices(self) -> dict[str, slice]:
-        """Where each group's effects lie among `parameters`."""
-        slices, start = {}, 1 + len(self.effects)
-        for group in self.groups:
-            slices[group.name] = slice(start, start + len(group.levels))
-            start += len(group.levels)
-        return slices
+    @cached_property
+    def parts(self) -> dict[str, slice]:
+        """Where `baseline`, `effects`, each group and `vintage` lie among `parameters`."""
+        sizes = {"baseline": len(self.periods.labels), "effects": len(self.columns.names)}
+        sizes |= {group.name: len(group.levels) for group in self.binning.groups}
+        sizes["vintage"] = len(self.vintages)
+        ends = np.cumsum(list(sizes.values())).tolist()
+        return {name: slice(end - size, end) for (name, size), end in zip(sizes.items(), ends, strict=True)}
 
-    def encode(self, frame: pl.DataFrame) -> Encoded:
-        """Rows of features/loans as numbers; never fails on a level or a missing value it has not seen.
+    @property
+    def shared(self) -> int:
+        """Number of coefficients that all vintages share: everything but the vintage effects."""
+        return self.parts["vintage"].start
 
-        ValueError names a column that is absent or holds an infinite value.
+    def code(self, frame: pl.DataFrame) -> Coded:
+        """Rows of features/loans as codes; with `months` and `outcome` where the frame has them.
+
+        ValueError as `Binning.codes`.
         """
-        absent = [name for name in self.columns if name not in frame.columns]
-        if absent:
-            raise ValueError(f"features/loans has no column {', '.join(map(repr, absent))}: materialise it again")
-        common = np.empty((frame.height, 1 + len(self.effects)))
-        common[:, 0] = 1.0
-        place = 1
-        for numeric in self.numerics:
-            values = finite(frame, numeric.name)
-            missing = np.isnan(values)
-            common[:, place] = (np.where(missing, numeric.fill, values) - numeric.mean) / numeric.scale
-            place += 1
-            if numeric.indicator:
-                common[:, place] = missing
-                place += 1
-        for category in self.categories:
-            code = _codes(frame, category.name, category.levels)
-            common[:, place : place + len(category.levels)] = code[:, None] == np.arange(len(category.levels))
-            place += len(category.levels)
-        codes = [_codes(frame, group.name, group.levels) for group in self.groups]
-        return Encoded(common, np.stack(codes, axis=1) if codes else np.empty((frame.height, 0), np.int64))
-
-    def blocks(self, frame: pl.DataFrame, size: int = BLOCK) -> Iterator[tuple[slice, Encoded]]:
-        """The frame encoded in blocks of at most `size` rows: memory does not grow with the book."""
-        for start in range(0, frame.height, size):
-            rows = slice(start, min(start + size, frame.height))
-            yield rows, self.encode(frame[rows])
+        codes = self.binning.codes(frame)
+        issued = frame["vintage"]
+        months = (issued.dt.year().cast(pl.Int64) * 12 + issued.dt.month().cast(pl.Int64)).to_numpy()
+        known = {"months", "outcome"} <= set(frame.columns)
+        return Coded(
+            codes,
+            months - (self.vintages[0].year * 12 + self.vintages[0].month),
+            frame["months"].cast(pl.Int64).to_numpy() if known else np.zeros(0, np.int64),
+            frame["outcome"].to_numpy() if known else np.zeros(0, np.bool_),
+        )
 
     def to_json(self) -> str:
         """The design as one line of JSON, keys sorted."""
-        return json.dumps(asdict(self), sort_keys=True)
+        plain = {
+            "binning": asdict(self.binning),
+            "starts": self.periods.starts,
+            "vintages": [f"{vintage}" for vintage in self.vintages],
+            "repayment": self.repayment.plain(),
+            "mix": self.mix,
+        }
+        return json.dumps(plain, sort_keys=True)
 
     @staticmethod
     def from_json(text: str) -> "Design":
         """The design `to_json` wrote."""
-        plain: dict[str, Any] = json.loads(text)
+        plain = json.loads(text)
         return Design(
-            plain["feature_set"],
-            tuple(Numeric(**item) for item in plain["numerics"]),
-            tuple(Category(c["name"], c["reference"], tuple(c["levels"])) for c in plain["categories"]),
-            tuple(Group(g["name"], tuple(g["levels"])) for g in plain["groups"]),
+            Binning.from_plain(plain["binning"]),
+            Periods(tuple(plain["starts"])),
+            tuple(date.fromisoformat(vintage) for vintage in plain["vintages"]),
+            Repayment.from_plain(plain["repayment"]),
+            tuple(tuple(shares) for shares in plain["mix"]),
         )
 
 
-def finite(frame: pl.DataFrame, name: str) -> NDArray[np.float64]:
-    """A numeric column as float64, NaN where missing; ValueError naming it when a value is infinite."""
-    values = frame[name].cast(pl.Float64).to_numpy()
-    if np.isinf(values).any():
-        raise ValueError(f"features/loans.{name} holds infinite values: mend the feature and materialise it again")
-    return values
+def fit_design(frame: pl.DataFrame, feature_set: str, last: date, *, whole_term: bool = False) -> Design:
+    """The design of a training window, its vintages running from the oldest loan's to `last`.
 
-
-def _texts(frame: pl.DataFrame, name: str) -> pl.Series:
-    return frame[name].cast(pl.String)
-
-
-def _codes(frame: pl.DataFrame, name: str, levels: tuple[str, ...]) -> NDArray[np.int64]:
-    codes = _texts(frame, name).replace_strict(
-        list(levels), list(range(len(levels))), default=-1, return_dtype=pl.Int64
-    )
-    return codes.fill_null(-1).to_numpy()
-
-
-def _fit_numeric(frame: pl.DataFrame, name: str) -> Numeric | None:
-    values = finite(frame, name)
-    known = values[~np.isnan(values)]
-    if known.size < min(FEWEST_VALUES, values.size) or known.size == 0:
-        return None
-    mean, scale = float(known.mean()), float(known.std())
-    if scale <= 1e-9 * max(1.0, abs(mean)):
-        return None
-    return Numeric(name, mean, scale, mean, known.size < (1 - FEWEST_MISSING) * values.size)
-
-
-def _without_repeated_indicators(frame: pl.DataFrame, numerics: list[Numeric]) -> tuple[Numeric, ...]:
-    """Features missing on the same rows share the indicator of the first of them."""
-    seen: set[bytes] = set()
-    kept = []
-    for numeric in numerics:
-        pattern = frame[numeric.name].cast(pl.Float64).fill_nan(None).is_null().to_numpy().tobytes()
-        repeated = numeric.indicator and pattern in seen
-        seen.add(pattern)
-        kept.append(Numeric(**{**asdict(numeric), "indicator": False}) if repeated else numeric)
-    return tuple(kept)
-
-
-def _fit_category(frame: pl.DataFrame, name: str) -> Category | None:
-    counts = _texts(frame, name).drop_nulls().value_counts(sort=True).sort("count", name, descending=[True, False])
-    levels = counts[name].to_list()
-    return Category(name, levels[0], tuple(sorted(levels[1:]))) if len(levels) > 1 else None
-
-
-def fit_design(frame: pl.DataFrame, feature_set: str) -> Design:
-    """The design of a training window (`frame`: rows of features/loans, at least one).
-
-    ValueError for an unknown feature set, an absent column, an infinite value or an empty frame.
+    `frame`: rows of features/loans with `months`, `outcome` and `repaid`, see `exposure.exposed`.
+    ValueError as `fit_binning`.
     """
-    if feature_set not in NUMERICS:
-        raise ValueError(f"feature set is {feature_set!r}: use one of {', '.join(NUMERICS)}")
-    if frame.is_empty():
-        raise ValueError("the design needs a training window with loans: load older vintages or widen the window")
-    absent = [n for n in (*NUMERICS[feature_set], *CATEGORIES, *GROUPS) if n not in frame.columns]
-    if absent:
-        raise ValueError(f"features/loans has no column {', '.join(map(repr, absent))}: materialise it again")
-    numerics = [numeric for name in NUMERICS[feature_set] if (numeric := _fit_numeric(frame, name))]
-    categories = [category for name in CATEGORIES if (category := _fit_category(frame, name))]
-    groups = [
-        Group(name, tuple(sorted({*declared, *_texts(frame, name).drop_nulls().unique()})))
-        for name, declared in GROUPS.items()
-    ]
-    return Design(feature_set, _without_repeated_indicators(frame, numerics), tuple(categories), tuple(groups))
+    binning = fit_binning(frame, feature_set)
+    months, outcome = frame["months"].cast(pl.Int64).to_numpy(), frame["outcome"].to_numpy()
+    periods = WHOLE_TERM if whole_term else fit_periods(months, outcome)
+    first = frame["vintage"].min()
+    assert isinstance(first, date)
+    mix = tuple(
+        tuple((np.bincount(row, minlength=factor.size) / frame.height).tolist())
+        for row, factor in zip(binning.codes(frame), binning.factors, strict=True)
+    )
+    return Design(binning, periods, tuple(_span(first, last)), fit_repayment(frame, periods), mix)
+
+
+def _span(first: date, last: date) -> Iterator[date]:
+    while first <= last:
+        yield first
+        first = add_months(first, 1)
+

@@ -1,192 +1,201 @@
-"""What the loans say about the coefficients, compressed: the log-likelihood's quadratic expansion.
-
-This is where loans are aggregated. Binned factors of high cardinality and continuous features
-leave hardly two loans alike, so counting equal loans compresses nothing; the expansion
+"""What a vintage says about the coefficients: its log-likelihood as a quadratic at a shared reference point.
 
     log L(theta) = log L(t) + g'(theta - t) - (theta - t)' H (theta - t) / 2 + remainder
 
-does: any number of loans becomes one gradient g and one information matrix H. Both are sums over
-loans, hence additive over blocks, vintages and machines. The expansion starts at the mode; three
-further passes replace slope and curvature of each loan by their averages over the posterior, the
-Gaussian that is closest in the variational sense (Opper and Archambeau 2009), because the
-curvature at one point misleads where defaults are few. The remainder is not waved away either:
-`certificate.py` weighs the posterior by the exact likelihood of every loan.
-
-Groups are gathered by code and summed by `bincount`, never expanded to columns; a block is 64 k
-rows, so memory does not grow with the book.
+Any number of loans becomes one gradient g and one information matrix H. Evidence of vintages forms
+a group: add a month, overwrite on replay, subtract to leave one out. The effect of the vintage
+itself needs no row of its own, for it meets every loan exactly as the baselines do: its gradient
+is the sum of theirs. It is moved by three Newton steps of its own, so that a reference point stays
+good while the level of the book moves (research: a reference from 79 months earlier still certifies).
+The remainder is not waved away: `certificate.py` weighs the posterior by the exact likelihood.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
-from creditrisk_assets.models.design import Design, Encoded
-from creditrisk_assets.models.moments import expected_pd, expected_weight, log_odds, log_odds_variance
+from creditrisk_assets.models.design import Coded, Design
+from creditrisk_assets.models.kernels import compiled, expand_loans
+from creditrisk_assets.models.quadrature import gauss_hermite
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 
-# Sceptical scales for standardised effects and for groups; measured in docs/decisions/002-training-window.md.
-EFFECT_SCALE, INTERCEPT_SCALE, GROUP_SCALE = 0.15, 2.5, 0.1
-SMALLEST_SCALE = 0.02
-STEPS, TOLERANCE, AVERAGED = 60, 1e-3, 3
+OWN_SCALE = 0.3
+"""Keeps the own step of a vintage with few defaults finite: published vintage effects are .1 to .3."""
+OWN_STEPS = 3
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Where evidence is expanded: `point` (q,) of the shared coefficients and their `covariance` (q, q).
+
+    With a covariance, slope and curvature of every loan are averaged over that Gaussian (the closest
+    one in the variational sense, Opper and Archambeau 2009): curvature at one point misleads where
+    defaults are few.
+    """
+
+    point: Vector
+    covariance: Matrix | None = None
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Exact log-likelihood, gradient (p,) and information (p, p) at `point` (p,), over `loans` loans."""
+    """One vintage at a reference `point` (q,) of the shared coefficients and `own` effect of the vintage.
 
+    `log_likelihood` is exact there; `gradient` (q,) and `information` (q, q) concern the shared ones.
+    """
+
+    point: Vector
+    own: float
+    log_likelihood: float
+    gradient: Vector
+    information: Matrix
+    loans: int
+    trials: float
+    defaults: int
+
+    def __add__(self, other: "Evidence") -> "Evidence":
+        """Evidence of two parts of a vintage; ValueError unless both were expanded at the same point."""
+        return self._combined(other, 1)
+
+    def __sub__(self, other: "Evidence") -> "Evidence":
+        """What is left of a vintage without a part of it; ValueError as for the sum."""
+        return self._combined(other, -1)
+
+    def _combined(self, other: "Evidence", sign: int) -> "Evidence":
+        if self.own != other.own or not np.array_equal(self.point, other.point):
+            raise ValueError("evidence expanded at different points cannot be combined: expand both at one point")
+        return Evidence(
+            self.point,
+            self.own,
+            self.log_likelihood + sign * other.log_likelihood,
+            self.gradient + sign * other.gradient,
+            self.information + sign * other.information,
+            self.loans + sign * other.loans,
+            self.trials + sign * other.trials,
+            self.defaults + sign * other.defaults,
+        )
+
+
+@dataclass(frozen=True)
+class Window:
+    """Evidence of a whole window in the coordinates of its design: all p coefficients, vintages included.
+
+    `point`, `gradient` (p,), `information` (p, p); the log-likelihood is exact at the point.
+    """
+
+    design: Design
     point: Vector
     log_likelihood: float
     gradient: Vector
     information: Matrix
     loans: int
+    trials: float
     defaults: int
 
-    def __add__(self, other: "Evidence") -> "Evidence":
-        """Evidence of both populations; ValueError unless expanded at the same point."""
-        if not np.array_equal(self.point, other.point):
-            raise ValueError("evidence expanded at different points cannot be added: expand both at one point")
-        return Evidence(
-            self.point,
-            self.log_likelihood + other.log_likelihood,
-            self.gradient + other.gradient,
-            self.information + other.information,
-            self.loans + other.loans,
-            self.defaults + other.defaults,
-        )
-
-    @property
+    @cached_property
     def linear(self) -> Vector:
         """H of the same quadratic written around zero: h'theta - theta'H theta / 2 (+ constant), shape (p,)."""
         result: Vector = self.information @ self.point + self.gradient
         return result
 
 
-def block_evidence(
-    design: Design, encoded: Encoded, outcome: Vector, theta: Vector, covariance: Matrix | None = None
-) -> Evidence:
-    """Evidence of one block of loans at `theta`, or averaged over N(theta, covariance) where that is given.
+def gather(design: Design, loans: Coded, reference: Reference, own: float, variance: Vector | None = None) -> Evidence:
+    """Evidence of loans of one vintage at given points; `variance` (n,) of each log-odds where it is averaged."""
+    parts, columns = design.parts, design.columns
+    bands, width = len(design.periods.labels), len(columns.names)
+    first, second = (np.append(reference.point[parts[group.name]], 0.0) for group in design.binning.groups)
+    one, two = first.size - 1, second.size - 1
+    totals, gradient, weights = np.zeros(2), np.zeros(design.shared), np.zeros(bands)
+    dense, cross = np.zeros((width, width)), np.zeros((bands, width))
+    groups, pair = np.zeros((one + two, bands + width + 1)), np.zeros((one + 1, two + 1))
+    nodes, shares = gauss_hermite()
+    compiled(expand_loans)(
+        loans.codes, loans.months, loans.outcome, np.zeros(0) if variance is None else variance, nodes, shares,
+        columns.factor, columns.table, design.periods.trials, design.periods.band,
+        reference.point[parts["baseline"]].copy(), reference.point[parts["effects"]].copy(), first, second, own,
+        totals, gradient, weights, dense, cross, groups, pair,
+    )  # fmt: skip
+    information = np.zeros((design.shared, design.shared))
+    start = bands + width
+    information[:bands, :bands] = np.diag(weights)
+    information[bands:start, bands:start] = dense
+    information[bands:start, :bands] = cross.T
+    information[start:, :start] = groups[:, :start]
+    information[start:, start:] = np.diag(groups[:, start])
+    information[start + one :, start : start + one] = pair[:one, :two].T
+    information += np.tril(information, -1).T
+    tried = loans.months > 0
+    return Evidence(
+        reference.point, own, float(totals[0]), gradient, information, int(tried.sum()), float(totals[1]),
+        int((loans.outcome & tried).sum()),
+    )  # fmt: skip
 
-    `outcome` (rows,) is 0 or 1. The log-likelihood is always the exact one at `theta`.
+
+def _own_effect(design: Design, loans: Coded, reference: Reference) -> float:
+    """Effect of a vintage given the shared coefficients: Newton steps of one dimension, lightly held to zero."""
+    own, bands = 0.0, len(design.periods.labels)
+    point = reference.point
+    first, second = (np.append(point[design.parts[g.name]], 0.0) for g in design.binning.groups)
+    eta = first[loans.codes[-2]] + second[loans.codes[-1]]
+    for effect, factor, values in zip(
+        point[design.parts["effects"]], design.columns.factor, design.columns.table, strict=True
+    ):
+        eta += effect * values[loans.codes[factor]]
+    tried = design.periods.trials[loans.months]
+    defaults = float((loans.outcome & (loans.months > 0)).sum())
+    for _ in range(OWN_STEPS):
+        slope, curvature = defaults - own / OWN_SCALE**2, 1 / OWN_SCALE**2
+        for b in range(bands):
+            chance = 1 / (1 + np.exp(-(eta + own + point[b])))
+            slope -= float(tried[:, b] @ chance)
+            curvature += float(tried[:, b] @ (chance * (1 - chance)))
+        own += float(np.clip(slope / curvature, -1.0, 1.0))
+    return own
+
+
+def expand(design: Design, loans: Coded, reference: Reference, own: float | None = None) -> Evidence:
+    """Evidence of one vintage: its own effect is found first, unless given.
+
+    Loans not tried yet add nothing; a vintage without any, or without a default, has evidence like any other.
     """
-    from scipy.special import expit
+    effect = _own_effect(design, loans, reference) if own is None else own
+    variance = None
+    if reference.covariance is not None:
+        from creditrisk_assets.models.scorer import shared_variance
 
-    eta = log_odds(design, encoded, theta)
-    if covariance is None:
-        p = expit(eta)
-        residual, weight = outcome - p, p * (1 - p)
-    else:
-        variance = log_odds_variance(design, encoded, covariance)
-        residual, weight = outcome - expected_pd(eta, variance), expected_weight(eta, variance)
-    width, size = encoded.common.shape[1], len(design.parameters)
-    weighted = encoded.common * weight[:, None]
-    gradient, information = np.zeros(size), np.zeros((size, size))
-    gradient[:width] = encoded.common.T @ residual
-    information[:width, :width] = encoded.common.T @ weighted
-    parts = list(design.group_slices().values())
-    codes = [
-        np.where(column < 0, part.stop - part.start, column)
-        for column, part in zip(encoded.codes.T, parts, strict=True)
-    ]
-    for a, part in enumerate(parts):
-        levels = part.stop - part.start
-        gradient[part] = np.bincount(codes[a], residual, levels + 1)[:-1]
-        cross = np.stack([np.bincount(codes[a], column, levels + 1)[:-1] for column in weighted.T])
-        information[:width, part], information[part, :width] = cross, cross.T
-        information[part, part] = np.diag(np.bincount(codes[a], weight, levels + 1)[:-1])
-        for b, other in enumerate(parts[:a]):
-            count = other.stop - other.start + 1
-            pairs = np.bincount(codes[a] * count + codes[b], weight, (levels + 1) * count).reshape(-1, count)[:-1, :-1]
-            information[part, other], information[other, part] = pairs, pairs.T
-    value = float(outcome @ eta - np.logaddexp(0, eta).sum())
-    return Evidence(theta, value, gradient, information, outcome.size, int(outcome.sum()))
+        variance = shared_variance(design, loans, reference.covariance)
+    return gather(design, loans, reference, effect, variance)
 
 
-def loan_blocks(design: Design, frame: pl.DataFrame) -> Iterator[tuple[Encoded, Vector]]:
-    """(encoded, outcome) of a training population in blocks of bounded size."""
-    outcome = frame["outcome"].cast(pl.Float64).to_numpy()
-    for rows, encoded in design.blocks(frame):
-        yield encoded, outcome[rows]
+def total(design: Design, evidence: list[Evidence]) -> Window:
+    """The sum over the design's vintages, one Evidence each and in their order.
 
-
-def gather(design: Design, frame: pl.DataFrame, theta: Vector, covariance: Matrix | None = None) -> Evidence:
-    """Evidence of a whole training population: the sum over its blocks, see `block_evidence`.
-
-    ValueError when the population is empty or its outcomes are all the same.
+    ValueError unless all were expanded at one reference point.
     """
-    total: Evidence | None = None
-    for encoded, outcome in loan_blocks(design, frame):
-        part = block_evidence(design, encoded, outcome, theta, covariance)
-        total = part if total is None else total + part
-    if total is None or total.defaults in (0, total.loans):
-        raise ValueError("the training window needs a default and a non-default: widen it or check the outcomes")
-    return total
-
-
-def prior_precision(design: Design, scales: Vector) -> Vector:
-    """Diagonal prior precision (p,) of the coefficients for given group scales (groups,)."""
-    precision = np.full(len(design.parameters), EFFECT_SCALE**-2)
-    precision[0] = INTERCEPT_SCALE**-2
-    for scale, part in zip(scales, design.group_slices().values(), strict=True):
-        precision[part] = scale**-2
-    return precision
-
-
-def likely_scales(design: Design, evidence: Evidence, scales: Vector, rounds: int = 30) -> Vector:
-    """Group scales (groups,) that fit the quadratic evidence best: EM under the half-normal prior.
-
-    Source: Dempster, Laird and Rubin 1977; the prior enters as a penalty on each scale.
-    """
-    for _ in range(rounds):
-        covariance = np.linalg.inv(evidence.information + np.diag(prior_precision(design, scales)))
-        mean = covariance @ evidence.linear
-        moments = [
-            (float(mean[part] @ mean[part] + np.diag(covariance)[part].sum()), part.stop - part.start)
-            for part in design.group_slices().values()
-        ]
-        # Root of n/s - moment/s^3 + s/prior^2 = 0, the penalised maximisation step, in s^2.
-        prior = GROUP_SCALE**2
-        squares = [(np.sqrt((n * prior) ** 2 + 4 * prior * moment) - n * prior) / 2 for moment, n in moments]
-        scales = np.maximum(np.sqrt(np.array(squares)), SMALLEST_SCALE)
-    return scales
-
-
-def _climb(design: Design, frame: pl.DataFrame, theta: Vector, scales: Vector) -> Evidence:
-    """Evidence at the mode for given scales: Newton's method, steps halved until they climb."""
-    precision = prior_precision(design, scales)
-    evidence, best, change = gather(design, frame, theta), -np.inf, np.zeros_like(theta)
-    for _ in range(STEPS):
-        height = evidence.log_likelihood - 0.5 * float((precision * evidence.point) @ evidence.point)
-        if height < best - 1e-6:
-            change = change / 2
-        else:
-            best, theta = height, evidence.point
-            slope = evidence.gradient - precision * theta
-            change = np.asarray(np.linalg.solve(evidence.information + np.diag(precision), slope), np.float64)
-            if np.abs(change).max() < TOLERANCE:
-                return evidence
-        evidence = gather(design, frame, theta + change)
-    raise ValueError(f"the mode was not found in {STEPS} Newton steps: look for a feature of extreme values")
-
-
-def expand(design: Design, frame: pl.DataFrame) -> tuple[Evidence, Vector]:
-    """Evidence of a training population about its posterior mean (p,), and the likely group scales (G,).
-
-    Mode by Newton's method with re-estimated scales, then three passes averaged over the posterior.
-    ValueError when the population is empty, has one outcome only, or the mode is not found.
-    """
-    scales = np.full(len(design.groups), GROUP_SCALE / 2)
-    theta = np.zeros(len(design.parameters))
-    for _ in range(3):
-        evidence = _climb(design, frame, theta, scales)
-        theta, scales = evidence.point, likely_scales(design, evidence, scales)
-    for _ in range(AVERAGED):
-        precision = evidence.information + np.diag(prior_precision(design, scales))
-        covariance = np.asarray(np.linalg.inv(precision), np.float64)
-        evidence = gather(design, frame, covariance @ evidence.linear, covariance)
-        scales = likely_scales(design, evidence, scales)
-    return evidence, scales
+    if len(evidence) != len(design.vintages):
+        raise ValueError(f"evidence of {len(evidence)} vintages for a window of {len(design.vintages)}")
+    point, q, p = evidence[0].point, design.shared, len(design.parameters)
+    if any(not np.array_equal(one.point, point) for one in evidence):
+        raise ValueError("evidence expanded at different points cannot be added: materialise models/evidence again")
+    bands = design.parts["baseline"]
+    gradient, information = np.zeros(p), np.zeros((p, p))
+    for place, one in enumerate(evidence, start=q):
+        gradient[:q] += one.gradient
+        information[:q, :q] += one.information
+        gradient[place] = one.gradient[bands].sum()
+        information[place, :q] = information[:q, place] = one.information[bands].sum(axis=0)
+        information[place, place] = one.information[bands, bands].sum()
+    return Window(
+        design,
+        np.append(point, [one.own for one in evidence]),
+        sum(one.log_likelihood for one in evidence),
+        gradient,
+        information,
+        sum(one.loans for one in evidence),
+        sum(one.trials for one in evidence),
+        sum(one.defaults for one in evidence),
+    )

@@ -1,4 +1,4 @@
-"""The benchmark every posterior must stand next to: ridge logistic regression on the same design.
+"""The benchmark every posterior must stand next to: ridge logistic regression on the same features.
 
 The fitted model is plain data (design and coefficients as JSON); predicting needs numpy only and
 nothing is ever unpickled. Vintage has no part in it: a new vintage has no coefficient.
@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from creditrisk_assets.models.design import Design, Encoded, fit_design
+from creditrisk_assets.models.standardised import Encoded, Standardised, fit_standardised
 
 PENALTY = 0.03
 FACTORS = ("purpose", "addr_state")
@@ -21,7 +21,7 @@ FACTORS = ("purpose", "addr_state")
 class Logistic:
     """`coefficients` by name of the design's parameters; a parameter that is absent counts as zero."""
 
-    design: Design
+    design: Standardised
     coefficients: dict[str, float]
 
     def log_odds(self, frame: pl.DataFrame) -> NDArray[np.float64]:
@@ -51,10 +51,10 @@ class Logistic:
     def from_json(text: str) -> "Logistic":
         """The model `to_json` wrote."""
         plain = json.loads(text)
-        return Logistic(Design.from_json(json.dumps(plain["design"])), plain["coefficients"])
+        return Logistic(Standardised.from_json(json.dumps(plain["design"])), plain["coefficients"])
 
 
-def _one_hot(design: Design, encoded: Encoded) -> tuple[NDArray[np.float64], list[str]]:
+def _one_hot(design: Standardised, encoded: Encoded) -> tuple[NDArray[np.float64], list[str]]:
     """Common effects without the intercept, then every level of the factors; and their names."""
     matrices, names = [encoded.common[:, 1:]], list(design.effects)
     for column, group in enumerate(design.groups):
@@ -68,11 +68,11 @@ def fit_logistic(frame: pl.DataFrame, feature_set: str, penalty: float = PENALTY
     """Fit on a training population with a Boolean `outcome`.
 
     `penalty` is scikit-learn's C (inverse strength of the ridge), chosen by walk-forward on
-    2009-2010. ValueError as `fit_design`, and when the outcome has one value only.
+    2009-2010. ValueError as `fit_standardised`, and when the outcome has one value only.
     """
     from sklearn.linear_model import LogisticRegression
 
-    design = fit_design(frame, feature_set)
+    design = fit_standardised(frame, feature_set)
     outcome = frame["outcome"].to_numpy()
     if outcome.all() or not outcome.any():
         raise ValueError("the training window needs a default and a non-default: widen it or check the outcomes")

@@ -4,13 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from creditrisk_assets.models import declaration
 from creditrisk_assets.models.density import Density
-from creditrisk_assets.models.design import Design
-from creditrisk_assets.models.evidence import Evidence
+from creditrisk_assets.models.design import Coded, Design
+from creditrisk_assets.models.evidence import Window
 
 Array = NDArray[np.float64]
 
@@ -20,28 +19,29 @@ LARGEST_R_HAT, FEWEST_EFFECTIVE, SMALLEST_BFMI, LARGEST_DISAGREEMENT = 1.01, 400
 
 @dataclass(frozen=True)
 class Sample:
-    """`coefficients` (chains, draws, p) and group `scales` (chains, draws, G), with sampler statistics.
+    """`coefficients` (chains, draws, p), `scales` (chains, draws, G), `persistence` (chains, draws).
 
     `disagreement`: largest difference in nats between the sampled density and the one Bambi states.
     """
 
     coefficients: Array
     scales: Array
+    persistence: Array
     diverging: Array
     energy: Array
     method: str
     disagreement: float = 0.0
 
-    def thinned(self, most: int) -> tuple[Array, Array]:
-        """(coefficients, scales) of at most `most` evenly spaced draws, chains in order: (S, p), (S, G)."""
+    def thinned(self, most: int) -> tuple[Array, Array, Array]:
+        """(coefficients (S, p), scales (S, G), persistence (S,)) of at most `most` evenly spaced draws."""
         theta = self.coefficients.reshape(-1, self.coefficients.shape[-1])
         scales = self.scales.reshape(-1, self.scales.shape[-1])
         kept = np.unique(np.linspace(0, len(theta) - 1, min(most, len(theta))).round().astype(int))
-        return theta[kept], scales[kept]
+        return theta[kept], scales[kept], self.persistence.ravel()[kept]
 
 
-def sample_evidence(design: Design, evidence: Evidence, scales: Array, seed: int) -> Sample:
-    """4 chains of 200 + 800 draws of the group scales, and of the coefficients given them; no compiler needed.
+def sample_evidence(window: Window, scales: Array, seed: int) -> Sample:
+    """4 chains of 200 + 800 draws of scales and persistence, and of the coefficients given them; no compiler needed.
 
     `scales` (G,): likely group scales, where the chains start. A seed gives the same draws again.
     """
@@ -50,7 +50,12 @@ def sample_evidence(design: Design, evidence: Evidence, scales: Array, seed: int
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     # One core: the density is Python, and threads would only queue for the interpreter.
-    density, size = Density(design, evidence, scales), len(scales)
+    density, size = Density(window, scales), len(scales) + 1
+
+    def start(number: int) -> Array:
+        generator = np.random.default_rng(number)
+        return np.append(np.exp(generator.normal(scale=0.5, size=size - 1)), generator.normal(1.4, 0.5))
+
     compiled = from_pyfunc(
         size,
         lambda: density.value_and_gradient,
@@ -58,7 +63,7 @@ def sample_evidence(design: Design, evidence: Evidence, scales: Array, seed: int
         [np.dtype(np.float64)],
         [(size,)],
         ["point"],
-        make_initial_point_fn=lambda number: np.exp(np.random.default_rng(number).normal(scale=0.5, size=size)),
+        make_initial_point_fn=start,
     )
     with threadpool_limits(limits=1):
         trace = nutpie.sample(
@@ -66,49 +71,54 @@ def sample_evidence(design: Design, evidence: Evidence, scales: Array, seed: int
             progress_bar=False, save_warmup=False,
         )  # fmt: skip
         points = trace.posterior["point"].values
-        theta, tau = density.draw(points.reshape(-1, size), np.random.default_rng(seed))
-    theta, tau = theta.reshape(*points.shape[:2], -1), tau.reshape(points.shape)
+        tau, phi = density.natural(points)
+        theta = density.draw(tau.reshape(-1, size - 1), phi.ravel(), np.random.default_rng(seed))
     stats = trace.sample_stats
     return Sample(
-        theta, tau, stats["diverging"].values, stats["energy"].values, "evidence", _disagreement(density, theta, tau)
-    )
+        theta.reshape(*points.shape[:2], -1), tau, phi, stats["diverging"].values, stats["energy"].values, "evidence",
+        _disagreement(density, theta.reshape(*points.shape[:2], -1), tau, phi),
+    )  # fmt: skip
 
 
-def _disagreement(density: Density, theta: Array, scales: Array) -> float:
+def _disagreement(density: Density, theta: Array, scales: Array, persistence: Array) -> float:
     """Spread of (stated - sampled) log density over a few draws; a constant between them is immaterial."""
-    stated = declaration.stated_log_density(density.design, density.evidence)
+    stated = declaration.stated_log_density(density.window.design, density.window)
     picks = [(chain, draw) for chain in range(theta.shape[0]) for draw in (0, -1)]
-    gaps = [stated(theta[at], scales[at]) - density.joint(theta[at], scales[at]) for at in picks]
-    return float(np.ptp(gaps))
+    points = [(theta[at], scales[at], float(persistence[at])) for at in picks]
+    return float(np.ptp([stated(*point) - density.joint(*point) for point in points]))
 
 
-def sample_loans(design: Design, frame: pl.DataFrame, seed: int) -> Sample:
-    """The same model sampled by Bambi and nutpie on the loans themselves (non-centred); minutes, small books only."""
+def sample_loans(design: Design, loans: Coded, seed: int) -> Sample:
+    """The same model sampled by nutpie on the loans themselves (non-centred); minutes, small books only."""
+    import nutpie
     from threadpoolctl import threadpool_limits
 
-    model = declaration.bambi_model(design, declaration.loans(design, frame))
+    graph = declaration.with_loans(design, loans)
     with threadpool_limits(limits=1):
-        trace = model.fit(
-            draws=DRAWS, tune=TUNE, chains=CHAINS, cores=2, random_seed=seed, inference_method="nutpie",
-            target_accept=0.9, progress_bar=False,
+        trace = nutpie.sample(
+            nutpie.compile_pymc_model(graph), draws=DRAWS, tune=2 * TUNE, chains=CHAINS, cores=2, seed=seed,
+            target_accept=0.9, progress_bar=False, save_warmup=False,
         )  # fmt: skip
-    posterior, names = trace.posterior, [group.name for group in design.groups]
-    blocks = [posterior["Intercept"].values[..., None], posterior[declaration.EFFECTS].values]
-    blocks += [posterior[f"1|{name}"].values for name in names]
-    scales = np.stack([posterior[f"1|{name}_sigma"].values for name in names], axis=-1)
-    stats = trace.sample_stats
-    return Sample(np.concatenate(blocks, axis=-1), scales, stats["diverging"].values, stats["energy"].values, "loans")
+    posterior, stats = trace.posterior, trace.sample_stats
+    scales = np.stack([posterior[f"1|{name}_sigma"].values for name in design.scale_names], axis=-1)
+    return Sample(
+        posterior["theta"].values, scales, posterior[declaration.PERSISTENCE].values,
+        stats["diverging"].values, stats["energy"].values, "loans",
+    )  # fmt: skip
 
 
 def inference_data(design: Design, sample: Sample) -> Any:
     """ArviZ InferenceData of the sampled draws: coefficients and scales by name, sampler statistics, no warm-up."""
     import arviz as az
 
-    groups = [group.name for group in design.groups]
     return az.from_dict(
-        posterior={"coefficient": sample.coefficients, "scale": sample.scales},
+        posterior={
+            "coefficient": sample.coefficients,
+            "scale": sample.scales,
+            "persistence": sample.persistence,
+        },
         sample_stats={"diverging": sample.diverging, "energy": sample.energy},
-        coords={"parameter": list(design.parameters), "group": groups},
+        coords={"parameter": list(design.parameters), "group": list(design.scale_names)},
         dims={"coefficient": ["parameter"], "scale": ["group"]},
     )
 

@@ -1,0 +1,187 @@
+"""The two inner loops of the platform, over loans: written as plain Python, compiled by numba on first use.
+
+Loans are codes, and a code is looked up, so there is nothing for matrix libraries to multiply: one
+pass over a loan keeps everything in registers. Every sum runs in one written order, so that a loan
+gives the same bits alone, in a batch and on any machine. Compiled code is kept on disk where that
+is possible. Arrays are float64 unless said otherwise.
+"""
+
+import math
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+
+
+@cache
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function as machine code that releases the interpreter."""
+    import numba
+
+    try:
+        return numba.njit(cache=True, nogil=True)(function)
+    except RuntimeError:  # no folder to keep machine code in: compile for this process alone
+        return numba.njit(nogil=True)(function)
+
+
+def expand_loans(  # noqa: C901, PLR0912
+    codes, months, outcome, variance, nodes, weights, factor, table, trials, band,
+    baseline, effects, first, second, shift, totals, gradient, bands, dense, cross, groups, pair,
+):  # type: ignore[no-untyped-def]  # fmt: skip
+    """Log-likelihood, gradient and information of n loans with B bands and D effects, summed into the last arguments.
+
+    codes (factors, n) uint8, the last two rows purpose and state; months (n,), outcome (n,), variance
+    (n,) of each log-odds or (0,), nodes and weights of the quadrature over it; factor (D,), table
+    (D, bins); trials (months + 1, B), band (months + 1,); point: baseline (B,), effects (D,), first and
+    second (levels + 1,), shift (of the vintage). Out: totals (log-likelihood, trials), gradient
+    (B + D + levels), bands (B,), dense (D, D) lower half, cross (B, D), groups (levels, B + D + 1),
+    pair (levels of first + 1, levels of second + 1).
+    """
+    count, width, rows = baseline.size, effects.size, codes.shape[0]
+    x, weight = effects * 0.0, baseline * 0.0
+    start = count + width
+    levels = first.size - 1
+    for i in range(months.size):
+        reached = months[i]
+        if trials[reached, 0] == 0.0:
+            continue
+        one, two = codes[rows - 2, i], codes[rows - 1, i]
+        eta = shift + first[one] + second[two]
+        for d in range(width):
+            x[d] = table[d, codes[factor[d], i]]
+            eta += effects[d] * x[d]
+        sum_weight, sum_residual = 0.0, 0.0
+        for b in range(count):
+            tried = trials[reached, b]
+            weight[b] = 0.0
+            if tried == 0.0:
+                break
+            bad = 1.0 if outcome[i] and band[reached] == b else 0.0
+            centre = eta + baseline[b]
+            totals[0] += bad * centre - tried * (max(centre, 0.0) + math.log1p(math.exp(-abs(centre))))
+            totals[1] += tried
+            chance, curvature = 0.0, 0.0
+            if variance.size == 0:
+                chance = 1.0 / (1.0 + math.exp(-centre))
+                curvature = chance * (1.0 - chance)
+            else:
+                spread = math.sqrt(variance[i])
+                for k in range(nodes.size):
+                    p = 1.0 / (1.0 + math.exp(-centre - spread * nodes[k]))
+                    chance += weights[k] * p
+                    curvature += weights[k] * p * (1.0 - p)
+            weight[b] = tried * curvature
+            residual = bad - tried * chance
+            gradient[b] += residual
+            bands[b] += weight[b]
+            sum_weight += weight[b]
+            sum_residual += residual
+            for d in range(width):
+                cross[b, d] += weight[b] * x[d]
+        for d in range(width):
+            gradient[count + d] += sum_residual * x[d]
+            scaled = sum_weight * x[d]
+            for e in range(d + 1):
+                dense[d, e] += scaled * x[e]
+        pair[one, two] += sum_weight
+        for g in range(2):
+            level = one if g == 0 else two
+            if level == (first.size if g == 0 else second.size) - 1:
+                continue
+            row = level if g == 0 else levels + level
+            gradient[start + row] += sum_residual
+            for b in range(count):
+                if weight[b] == 0.0:
+                    break
+                groups[row, b] += weight[b]
+            for d in range(width):
+                groups[row, count + d] += sum_weight * x[d]
+            groups[row, start] += sum_weight
+
+
+def moments_of_loans(
+    codes, vintage, factor, table, contributions, means, covariance,
+    crosses_one, crosses_two, crosses_time, one_two, one_time, two_time, mean, variance,
+):  # type: ignore[no-untyped-def]  # fmt: skip
+    """Mean and variance of the log-odds of n loans, written into the last two arguments (n,).
+
+    codes as in `expand_loans`, vintage (n,) a row of crosses_time. contributions (factors, bins): mean
+    contribution of every bin; means (vintages,): baseline and vintage. covariance (D + 1, D + 1) of
+    the constant and the effects; crosses_* (levels, D + 2): covariance of a level with those, last its own variance;
+    *_* (levels, levels): covariance of two levels.
+    """
+    width, rows = factor.size, codes.shape[0]
+    x = covariance[0] * 0.0
+    x[0] = 1.0
+    half = covariance[0] * 0.0
+    for i in range(vintage.size):
+        when = vintage[i]
+        total = means[when]
+        for f in range(rows):
+            total += contributions[f, codes[f, i]]
+        mean[i] = total
+        one, two = codes[rows - 2, i], codes[rows - 1, i]
+        for d in range(width + 1):
+            if d > 0:
+                x[d] = table[d - 1, codes[factor[d - 1], i]]
+            half[d] = 2.0 * (crosses_one[one, d] + crosses_two[two, d] + crosses_time[when, d])
+        for d in range(width + 1):
+            for e in range(width + 1):
+                half[e] += x[d] * covariance[d, e]
+        spread = crosses_one[one, width + 1] + crosses_two[two, width + 1] + crosses_time[when, width + 1]
+        spread += 2.0 * (one_two[one, two] + one_time[one, when] + two_time[two, when])
+        for d in range(width + 1):
+            spread += x[d] * half[d]
+        variance[i] = max(spread, 0.0)
+
+
+def pds_of_loans(mean, variance, term, curves, low, per_unit, offsets, shares, result):  # type: ignore[no-untyped-def]
+    """Mean PD and its interval for every horizon, into result (3 * horizons, n).
+
+    curves (terms, horizons, nodes): PD at log-odds from `low` on, `per_unit` nodes to a unit, linear
+    between them; term (n,) a row of them. The PD is read at mean + offsets * deviation: the first
+    offsets are quadrature nodes with weights `shares`, the last two the ends of the interval.
+    """
+    count = shares.size
+    for i in range(mean.size):
+        spread = math.sqrt(variance[i])
+        for h in range(curves.shape[1]):
+            expected, place, share = 0.0, 0.0, 0.0
+            for k in range(count + 2):
+                place = min(max((mean[i] + offsets[k] * spread - low) * per_unit, 0.0), curves.shape[2] - 1.000001)
+                below = int(place)
+                share = curves[term[i], h, below]
+                share += (place - below) * (curves[term[i], h, below + 1] - share)
+                if k < count:
+                    expected += shares[k] * share
+                elif k == count:
+                    result[3 * h + 1, i] = share
+                else:
+                    result[3 * h + 2, i] = share
+            result[3 * h, i] = expected
+
+
+def survive_trials(eta, odds, months, trials, baseline, powers, top, total):  # type: ignore[no-untyped-def]
+    """Sum over n loans of trials * log(1 + exp(eta + baseline)) for S draws, added to total (S,).
+
+    eta and odds = exp(eta) (n, S) float32, baseline apart; months (n,), trials (months + 1, B), baseline (S, B);
+    powers (5, months + 1, S) float32: the terms of the logarithm's series, summed over bands; top (S,): largest
+    exp(baseline) of a draw. Five terms are exact to 2e-7 a trial up to odds of 0.1; beyond, the logarithm is taken.
+    """
+    for i in range(months.size):
+        reached = months[i]
+        highest = 0.0
+        for j in range(total.size):
+            highest = max(highest, odds[i, j] * top[j])
+        if highest < 0.1:
+            for j in range(total.size):
+                e = odds[i, j]
+                series = powers[3, reached, j] + e * powers[4, reached, j]
+                series = powers[1, reached, j] + e * (powers[2, reached, j] + e * series)
+                total[j] += e * (powers[0, reached, j] + e * series)
+        else:
+            for j in range(total.size):
+                for b in range(baseline.shape[1]):
+                    if trials[reached, b] > 0.0:
+                        at = eta[i, j] + baseline[j, b]
+                        total[j] += trials[reached, b] * (max(at, 0.0) + math.log1p(math.exp(-abs(at))))

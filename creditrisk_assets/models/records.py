@@ -1,0 +1,181 @@
+"""References and evidence as rows of the lake, and back."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from creditrisk_assets.contracts import MODELS_BINNING, MODELS_EVIDENCE, MODELS_REFERENCE
+from creditrisk_assets.models.binning import Numeric
+from creditrisk_assets.models.design import Coded, Design, fit_design
+from creditrisk_assets.models.evidence import Evidence, Reference, Window, expand, total
+from creditrisk_assets.models.exposure import exposed
+from creditrisk_assets.models.outcomes import ORDER
+from creditrisk_assets.models.reference import by_vintage, find_reference
+
+Vector = NDArray[np.float64]
+
+
+class StaleEvidenceError(ValueError):
+    """Evidence that is absent, of another reference, or older than its loans; the message names the remedy."""
+
+
+@dataclass(frozen=True)
+class Expansion:
+    """A design with the reference its evidence is expanded at, and where sampling starts."""
+
+    model_date: date
+    design: Design
+    reference: Reference
+    scales: Vector
+
+    @property
+    def version(self) -> str:
+        """Twelve digits that change whenever bins, bands or point do."""
+        digest = hashlib.sha256(self.design.to_json().encode())
+        digest.update(self.reference.point.tobytes())
+        return digest.hexdigest()[:12]
+
+    def to_row(self, loans: Coded) -> dict[str, Any]:
+        """One row of models/reference."""
+        assert self.reference.covariance is not None
+        return {
+            "model_date": self.model_date,
+            "feature_set": self.design.feature_set,
+            "version": self.version,
+            "design": self.design.to_json(),
+            "point": self.reference.point.tolist(),
+            "covariance": self.reference.covariance.ravel().tolist(),
+            "scales": self.scales.tolist(),
+            "loans": len(loans),
+            "defaults": int(loans.outcome.sum()),
+        }
+
+    @staticmethod
+    def from_row(row: dict[str, Any]) -> "Expansion":
+        """What `to_row` wrote."""
+        point = np.array(row["point"])
+        covariance = np.array(row["covariance"]).reshape(point.size, point.size)
+        design = Design.from_json(row["design"])
+        return Expansion(row["model_date"], design, Reference(point, covariance), np.array(row["scales"]))
+
+
+def expansions(rows: pl.DataFrame) -> Iterator[Expansion]:
+    """The expansions kept in rows of models/reference."""
+    return (Expansion.from_row(row) for row in rows.sort("model_date", "feature_set").iter_rows(named=True))
+
+
+def fit_expansion(frame: pl.DataFrame, feature_set: str, model_date: date, last: date) -> tuple[Expansion, Coded]:
+    """Bins and reference of a training population, see `exposure.learned_from`; ValueError as `find_reference`."""
+    design = fit_design(frame, feature_set, last)
+    loans = design.code(frame)
+    reference, scales = find_reference(design, loans)
+    return Expansion(model_date, design, reference, scales), loans
+
+
+def reference_rows(expansion: Expansion, loans: Coded) -> pl.DataFrame:
+    """One row of models/reference."""
+    return MODELS_REFERENCE.conform(pl.LazyFrame([expansion.to_row(loans)], infer_schema_length=None)).collect()
+
+
+def binning_rows(expansion: Expansion, loans: Coded) -> pl.DataFrame:
+    """Rows of models/binning: every bin with its bounds, score and counts in the window."""
+    trials = expansion.design.periods.trials[loans.months].sum(axis=1)
+    bad = loans.outcome & (loans.months > 0)
+    rows: list[dict[str, Any]] = []
+    for code, factor in zip(loans.codes, expansion.design.binning.factors, strict=True):
+        counts = [np.bincount(code, weights, factor.size) for weights in (None, trials, bad)]
+        for number in range(factor.size):
+            inner = isinstance(factor, Numeric) and number < len(factor.scores)
+            edges = factor.edges if isinstance(factor, Numeric) else ()
+            rows.append(
+                {
+                    "factor": factor.name,
+                    "bin": number,
+                    "label": factor.label(number),
+                    "lower": edges[number - 1] if inner and number else None,
+                    "upper": edges[number] if inner and number < len(edges) else None,
+                    "score": factor.scores[number] if inner and isinstance(factor, Numeric) else None,
+                    "loans": int(counts[0][number]),
+                    "trials": int(counts[1][number]),
+                    "defaults": int(counts[2][number]),
+                }
+            )
+    frame = pl.LazyFrame(rows, infer_schema_length=None).with_columns(
+        model_date=pl.lit(expansion.model_date, pl.Date), feature_set=pl.lit(expansion.design.feature_set)
+    )
+    return MODELS_BINNING.conform(frame).collect()
+
+
+def evidence_rows(features: pl.DataFrame, vintage: date, kept: list[Expansion]) -> pl.DataFrame:
+    """Rows of models/evidence of one vintage: one for every expansion whose window holds it.
+
+    `features`: the vintage's rows of features/loans; none at all is evidence of nothing.
+    """
+    rows = []
+    for one in kept:
+        if vintage not in one.design.vintages:
+            continue
+        # Known at the model date, not at the date of the file: a vintage means less to an earlier model.
+        loans = one.design.code(exposed(features.lazy(), one.model_date).sort(ORDER).collect())
+        evidence = expand(one.design, loans, one.reference)
+        lower = evidence.information[np.tril_indices(one.design.shared)]
+        rows.append(
+            {
+                "vintage": vintage,
+                "model_date": one.model_date,
+                "feature_set": one.design.feature_set,
+                "reference": one.version,
+                "own": evidence.own,
+                "log_likelihood": evidence.log_likelihood,
+                "gradient": evidence.gradient.tolist(),
+                "information": lower.tolist(),
+                "loans": evidence.loans,
+                "trials": int(evidence.trials),
+                "defaults": evidence.defaults,
+            }
+        )
+    return MODELS_EVIDENCE.conform(pl.LazyFrame(rows, schema=MODELS_EVIDENCE.schema)).collect()
+
+
+def _evidence(row: dict[str, Any], point: Vector) -> Evidence:
+    information = np.zeros((point.size, point.size))
+    information[np.tril_indices(point.size)] = row["information"]
+    information += np.tril(information, -1).T
+    return Evidence(
+        point, row["own"], row["log_likelihood"], np.array(row["gradient"]), information, row["loans"],
+        float(row["trials"]), row["defaults"],
+    )  # fmt: skip
+
+
+def window_of(expansion: Expansion, rows: pl.DataFrame, loans: Coded) -> tuple[Window, list[Evidence]]:
+    """The sum of a model's evidence over its window, from rows of models/evidence of its feature set and date.
+
+    `loans`: the window's loans as they are now. StaleEvidenceError when a vintage with loans has no
+    evidence, or evidence of another reference or of other loans.
+    """
+    design, point = expansion.design, expansion.reference.point
+    mine = rows.filter(
+        pl.col("model_date") == expansion.model_date, pl.col("feature_set") == design.feature_set
+    )
+    by_month = {row["vintage"]: row for row in mine.iter_rows(named=True)}
+    found = []
+    for vintage, now in zip(design.vintages, by_vintage(design, loans), strict=True):
+        row = by_month.get(vintage)
+        tried, bad = int((now.months > 0).sum()), int((now.outcome & (now.months > 0)).sum())
+        counts = (row["loans"], row["defaults"]) if row else (0, 0)
+        if counts != (tried, bad) or (row and row["reference"] != expansion.version):
+            raise StaleEvidenceError(
+                f"models/evidence of vintage {vintage:%Y-%m} is not that of model date {expansion.model_date:%Y-%m} "
+                f"({design.feature_set}): it holds {counts[0]} loans and {counts[1]} defaults, the features "
+                f"{tried} and {bad}. Materialise models/reference of this model date and then models/evidence of "
+                f"vintages {design.vintages[0]:%Y-%m} to {design.vintages[-1]:%Y-%m}"
+            )
+        nothing = Evidence(point, 0.0, 0.0, np.zeros(point.size), np.zeros((point.size,) * 2), 0, 0.0, 0)
+        found.append(_evidence(row, point) if row else nothing)
+    return total(design, found), found

@@ -1,0 +1,187 @@
+"""Scoring loans under a posterior: one function for a book, a row and a stream.
+
+The log-odds of a loan are Gaussian with mean m = x'mu and variance v = x'Sigma x, looked up by
+code. PDs are curves over the log-odds, so a mean is a three-node quadrature and an interval two
+look-ups. A level outside the design adds its group's tau^2; a vintage after the window follows the
+AR(1) of the vintages: its mean decays, its variance grows towards tau^2.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from creditrisk_assets.models.binning import Numeric
+from creditrisk_assets.models.design import Coded, Design
+from creditrisk_assets.models.horizon import LOW, PER_UNIT, Horizons
+from creditrisk_assets.models.kernels import compiled, moments_of_loans, pds_of_loans
+
+Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
+
+NORMAL_95 = 1.6448536269514722
+FURTHEST = 60
+"""Months after the window beyond which a forecast no longer changes much."""
+BLOCK = 65_536
+NODES = np.array([-np.sqrt(3.0), 0.0, np.sqrt(3.0), -NORMAL_95, NORMAL_95])
+SHARES = np.array([1 / 6, 2 / 3, 1 / 6])
+PREDICTED = ("pd", "pd_low", "pd_high", "pd_term", "pd_term_low", "pd_term_high")
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What the moments kernel looks up, see there; `spread` (factors, bins): deviation of a contribution."""
+
+    contributions: Matrix
+    spread: Matrix
+    base: Vector
+    covariance: Matrix
+    crosses: tuple[Matrix, Matrix, Matrix]
+    pairs: tuple[Matrix, Matrix, Matrix]
+
+
+def make_tables(design: Design, mean: Vector, covariance: Matrix, levels: Matrix, extra: Vector, constant: Vector,
+                group_squares: Vector) -> Tables:  # fmt: skip
+    """Tables of a Gaussian posterior of p coefficients.
+
+    `levels` (V, p): coefficients that make up each vintage effect, `extra` (V,) its variance beside
+    theirs; `constant` (p,): the weights of the baselines; `group_squares` (2,): tau^2 of an unseen level.
+    """
+    parts, p = design.parts, len(design.parameters)
+    rows = np.vstack([constant, np.eye(p)[parts["effects"]]])
+    seen = [np.vstack([np.eye(p)[parts[group.name]], np.zeros(p)]) for group in design.binning.groups]
+    beside = [np.append(np.zeros(len(one) - 1), square) for one, square in zip(seen, group_squares, strict=True)]
+    everything, own = [*seen, levels], [*beside, extra]
+    crosses = [
+        np.column_stack([one @ covariance @ rows.T, np.einsum("ij,jk,ik->i", one, covariance, one) + more])
+        for one, more in zip(everything, own, strict=True)
+    ]
+    pairs = [a @ covariance @ b.T for a, b in ((seen[0], seen[1]), (seen[0], levels), (seen[1], levels))]
+    raw, spread, centre = _contributions(design, mean, covariance, group_squares)
+    base = levels @ mean + constant @ mean + centre.sum()
+    return Tables(
+        raw - centre[:, None], spread, base, np.ascontiguousarray(rows @ covariance @ rows.T),
+        (crosses[0], crosses[1], crosses[2]), (pairs[0], pairs[1], pairs[2]),
+    )  # fmt: skip
+
+
+def _contributions(
+    design: Design, mean: Vector, covariance: Matrix, group_squares: Vector
+) -> tuple[Matrix, Matrix, Vector]:
+    """Per factor and bin: mean contribution and its deviation from the average loan; per factor: the average."""
+    widest = max(factor.size for factor in design.binning.factors)
+    count = len(design.binning.factors)
+    raw, spread, centre = np.zeros((count, widest)), np.zeros((count, widest)), np.zeros(count)
+    squares = dict(zip((g.name for g in design.binning.groups), group_squares, strict=True))
+    for place, (factor, shares) in enumerate(zip(design.binning.factors, design.mix, strict=True)):
+        x = np.zeros((factor.size, len(design.parameters)))
+        if isinstance(factor, Numeric) or factor in design.binning.categories:
+            mine = design.columns.factor == place
+            x[:, design.parts["effects"]] = np.where(mine[:, None], design.columns.table, 0.0)[:, : factor.size].T
+        else:
+            x[:-1, design.parts[factor.name]] = np.eye(factor.size - 1)
+        weights = np.asarray(shares)
+        raw[place, : factor.size] = x @ mean
+        centre[place] = weights @ raw[place, : factor.size]
+        away = x - weights @ x
+        variance = np.einsum("ij,jk,ik->i", away, covariance, away)
+        variance[-1] += squares.get(factor.name, 0.0)
+        spread[place, : factor.size] = np.sqrt(np.maximum(variance, 0.0))
+    return raw, spread, centre
+
+
+def moments(design: Design, tables: Tables, codes: NDArray[np.uint8], vintage: NDArray[np.int64]) -> tuple[Vector, Vector]:
+    """Mean and variance of the log-odds of coded loans, each (n,); `vintage` (n,) rows of the vintage levels."""
+    mean, variance = np.empty(vintage.size), np.empty(vintage.size)
+    compiled(moments_of_loans)(
+        codes, vintage, design.columns.factor, design.columns.table, tables.contributions, tables.base,
+        tables.covariance, *tables.crosses, *tables.pairs, mean, variance,
+    )  # fmt: skip
+    return mean, variance
+
+
+def shared_variance(design: Design, loans: Coded, covariance: Matrix) -> Vector:
+    """Variance (n,) of the log-odds under a covariance (q, q) of the shared coefficients, the first band's baseline."""
+    p, q = len(design.parameters), design.shared
+    full = np.zeros((p, p))
+    full[:q, :q] = covariance
+    constant = np.eye(p)[0]
+    tables = make_tables(design, np.zeros(p), full, np.zeros((1, p)), np.zeros(1), constant, np.zeros(2))
+    return moments(design, tables, loans.codes, np.zeros(len(loans), np.int64))[1]
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A Gaussian posterior ready to score: `mean` (p,), `covariance` (p, p) of the coefficients.
+
+    `group_squares` (2,): posterior mean of tau^2 of purpose and state. `persistence` (FURTHEST,): mean of
+    phi^k for k = 1, 2, ... months after the window, `innovation` (FURTHEST,): mean of tau^2 (1 - phi^2k);
+    `vintage_square`: mean of tau^2 of the vintages.
+    """
+
+    design: Design
+    mean: Vector
+    covariance: Matrix
+    group_squares: Vector
+    persistence: Vector
+    innovation: Vector
+    vintage_square: float
+
+    @cached_property
+    def horizons(self) -> Horizons:
+        """PD curves at the mean baselines."""
+        return Horizons(self.design, self.mean[self.design.parts["baseline"]].copy())
+
+    @cached_property
+    def tables(self) -> Tables:
+        """Look-up tables; levels of the vintages: the window's, then months after it, last any before it."""
+        design, p = self.design, len(self.design.parameters)
+        constant = np.zeros(p)
+        constant[design.parts["baseline"]] = self.horizons.weights
+        seen = np.eye(p)[design.parts["vintage"]]
+        after = self.persistence[:, None] * seen[-1]
+        levels = np.vstack([seen, after, np.zeros((1, p))])
+        extra = np.concatenate([np.zeros(len(seen)), self.innovation, [self.vintage_square]])
+        return make_tables(design, self.mean, self.covariance, levels, extra, constant, self.group_squares)
+
+    def _levels(self, vintage: NDArray[np.int64]) -> NDArray[np.int64]:
+        last = len(self.design.vintages) + FURTHEST
+        return np.where(vintage < 0, last, np.minimum(vintage, last - 1))
+
+    def _terms(self, frame: pl.DataFrame) -> NDArray[np.int64]:
+        known = np.array(self.horizons.terms)
+        asked = frame["term_months"].fill_null(float(known[0])).to_numpy()
+        return np.abs(asked[:, None] - known).argmin(axis=1)
+
+    def predict(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """One row per row of features/loans: pd, pd_low, pd_high within twelve months, the same within the term,
+
+        log_odds and log_odds_sd of the average trial of the first year, `base` of the vintage. Memory
+        is bounded by blocks. ValueError names a column that is absent or infinite.
+        """
+        result = np.empty((len(PREDICTED), frame.height))
+        mean, variance, base = (np.empty(frame.height) for _ in range(3))
+        for start in range(0, frame.height, BLOCK):
+            rows = slice(start, min(start + BLOCK, frame.height))
+            block = frame[rows]
+            coded = self.design.code(block)
+            levels = self._levels(coded.vintage)
+            mean[rows], variance[rows] = moments(self.design, self.tables, coded.codes, levels)
+            result[:, rows] = self.pds(mean[rows], variance[rows], self._terms(block))
+            base[rows] = self.tables.base[levels]
+        columns = dict(zip(PREDICTED, result, strict=True))
+        return pl.DataFrame({**columns, "log_odds": mean, "log_odds_sd": np.sqrt(variance), "base": base})
+
+    def pds(self, mean: Vector, variance: Vector, term: NDArray[np.int64]) -> Matrix:
+        """(6, n): the columns `PREDICTED` of log-odds with mean and variance (n,); `term` (n,) among the known terms."""
+        result = np.empty((len(PREDICTED), mean.size))
+        compiled(pds_of_loans)(mean, variance, term, self.horizons.curves, LOW, PER_UNIT, NODES, SHARES, result)
+        return result
+
+    def contributions(self, frame: pl.DataFrame) -> tuple[Matrix, Matrix]:
+        """(contribution, its deviation), each (n, factors), in logit: log_odds = base + sum of contributions."""
+        codes = self.design.binning.codes(frame)
+        places = np.arange(len(codes))[:, None]
+        return self.tables.contributions[places, codes].T, self.tables.spread[places, codes].T
