@@ -7,6 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from creditrisk_assets.contracts import MODELS_BINNING, MODELS_EVIDENCE, MODELS_REFERENCE
 from creditrisk_assets.models.outcomes import NothingToLearnError, training_vintages
 from creditrisk_assets.partitions import KEY_FORMAT, model_dates, vintages
 from creditrisk_assets.resources.environments import add_months, settings
@@ -27,10 +28,23 @@ close_vintages = dg.define_asset_job(
     selection=dg.AssetSelection.groups("raw", "features"),
     description="Read the loan files and rebuild the features of some vintages.",
 )
+_references = dg.AssetSelection.assets(list(MODELS_BINNING.key), list(MODELS_REFERENCE.key))
+_evidence = dg.AssetSelection.assets(list(MODELS_EVIDENCE.key))
+
+set_references = dg.define_asset_job(
+    "set_references",
+    selection=_references,
+    description="Bin the features at some model dates and choose the point at which their evidence is expanded.",
+)
+gather_evidence = dg.define_asset_job(
+    "gather_evidence",
+    selection=_evidence,
+    description="Summarise some vintages for every model that learns from them.",
+)
 train_models = dg.define_asset_job(
     "train_models",
-    selection=dg.AssetSelection.groups("models"),
-    description="Fit posterior and logistic benchmark at some model dates and compare them out of time.",
+    selection=dg.AssetSelection.groups("models") - _references - _evidence,
+    description="Fit posterior, logistic benchmark and boosting at some model dates and compare them out of time.",
 )
 score_vintages = dg.define_asset_job(
     "score_vintages",
@@ -70,6 +84,9 @@ def batch_stages(found: Sequence[date]) -> list[Stage]:
     if settings().first_model_date is not None:
         wanted = [key for key in model_dates.get_partition_keys() if key <= latest]
     wanted = [day for day in wanted if _matured(date.fromisoformat(day), found)]
+    if wanted:
+        stages.append(Stage("references", set_references.name, wanted[0], wanted[-1], len(wanted)))
+        stages.append(Stage("evidence", gather_evidence.name, first, last, len(span)))
     stages += [Stage("models", train_models.name, day, day, 1) for day in wanted]
     if wanted:
         stages.append(Stage("scores", score_vintages.name, first, last, len(span)))
@@ -150,3 +167,6 @@ def materialize_everything(
 def batch() -> None:
     """The whole pipeline without naming a partition."""
     materialize_everything()
+
+
+JOBS = (close_vintages, set_references, gather_evidence, train_models, score_vintages, batch)

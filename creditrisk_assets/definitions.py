@@ -21,7 +21,7 @@ def build_defs(*, resource_overrides: Mapping[str, object] | None = None) -> dg.
     return dg.Definitions(
         assets=dg.load_assets_from_modules(STAGES),
         asset_checks=[*checks.CHECKS, *model_checks.CHECKS],
-        jobs=[automation.close_vintages, automation.train_models, automation.score_vintages, automation.batch],
+        jobs=automation.JOBS,
         sensors=[sensors.landing],
         resources={**resources_for(settings()), **(resource_overrides or {})},
         executor=dg.in_process_executor,

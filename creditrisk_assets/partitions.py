@@ -32,6 +32,25 @@ what_a_model_may_know = dg.TimeWindowPartitionMapping(
 )
 """From a model date to every vintage before it: leak-freedom as declared lineage."""
 
+_window = _settings.training_window
+_steps_back = (
+    len(model_dates.get_partition_keys()) + len(vintages.get_partition_keys())
+    if _window == "expanding"
+    else -(-_window // _every)
+)
+
+window_of_a_model = dg.TimeWindowPartitionMapping(
+    start_offset=-_steps_back, end_offset=-1, allow_nonexistent_upstream_partitions=True
+)
+"""From a model date to the vintages of its training window, whatever their age: no others can change its posterior."""
+
+models_that_learn_from_a_vintage = dg.TimeWindowPartitionMapping(
+    start_offset=1,
+    end_offset=len(vintages.get_partition_keys()) if _window == "expanding" else _window,
+    allow_nonexistent_upstream_partitions=True,
+)
+"""From a vintage to the model dates whose windows hold it (and the one it was issued in the quarter of)."""
+
 vintages_after_a_model_date = dg.TimeWindowPartitionMapping(
     end_offset=12 // _every - 1, allow_nonexistent_upstream_partitions=True
 )

@@ -87,7 +87,9 @@ def outcome() -> dict[str, pl.Expr]:
     return {
         "defaulted": defaulted,
         "default_month": pl.when(defaulted).then(reached),
-        "repaid_month": pl.when(pl.col("loan_status") == REPAID_STATUS).then(pl.max_horizontal(repaid, pl.col("vintage"))),
+        "repaid_month": pl.when(pl.col("loan_status") == REPAID_STATUS).then(
+            pl.max_horizontal(repaid, pl.col("vintage"))
+        ),
         "observed_months": observed,
         "matured": observed >= HORIZON_MONTHS,
         "term_elapsed": observed >= pl.col("term"),

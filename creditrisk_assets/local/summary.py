@@ -14,13 +14,12 @@ from creditrisk_assets.contracts import (
     SCORES_LINEAGE,
 )
 from creditrisk_assets.models.artifacts import TEST_MONTHS, worst
+from creditrisk_assets.models.comparison import MODELS
 from creditrisk_assets.models.evaluation import FIGURES, evaluate_lake
 from creditrisk_assets.resources.delta import Lake
 from creditrisk_assets.resources.environments import add_months
 
 Summary = dict[str, Any]
-
-MODELS = ("posterior", "logistic")
 
 
 def tables_summary(lake: Lake) -> Summary:
@@ -67,7 +66,7 @@ def headline(model_date: date, first: date, last: date, comparison: pl.DataFrame
 
 
 def walk_forward(comparison: pl.DataFrame) -> list[Summary]:
-    """As-known AUC and log loss of both models at every model date, both feature sets."""
+    """As-known AUC and log loss of every model at every model date, both feature sets."""
     columns = ["model_date", "feature_set", "model", "rows", "bads", "auc", "log_loss", "mean_pd", "observed"]
     ordered = comparison.select(columns).sort("feature_set", "model_date", "model")
     return [{**row, "model_date": f"{row['model_date']:%Y-%m}"} for row in ordered.iter_rows(named=True)]
@@ -104,13 +103,13 @@ def _headline_lines(summary: Summary) -> list[str]:
                 if values and "auc" in values:
                     cells = "".join(f"{values[figure]:>9.4f}" for figure in FIGURES)
                     lines.append(f"  {name:<10} {feature_set:<23} {protocol:<9}{cells}")
-    lines.append(f"Walk-forward (as known, {asked['walk_forward_dates']} model dates): posterior / logistic AUC")
+    lines.append(f"Walk-forward (as known, {asked['walk_forward_dates']} model dates): " + " / ".join(MODELS) + " AUC")
     for feature_set in FEATURE_SETS:
         mine = [row for row in summary["walk_forward"] if row["feature_set"] == feature_set]
         by_date: dict[str, dict[str, float]] = {}
         for row in mine:
             by_date.setdefault(row["model_date"], {})[row["model"]] = row["auc"]
-        told = "  ".join(f"{day} {pair['posterior']:.3f}/{pair['logistic']:.3f}" for day, pair in by_date.items())
+        told = "  ".join(f"{day} " + "/".join(f"{of[name]:.3f}" for name in MODELS) for day, of in by_date.items())
         lines.append(f"  {feature_set:<23} {told}")
     return lines
 

@@ -1,6 +1,6 @@
-"""Assets of the models stage: posterior and logistic at each model date, compared out of time."""
+"""Assets of the models stage: bins and reference, evidence per vintage, posterior, challengers, comparison."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 
 import dagster as dg
@@ -9,14 +9,27 @@ import polars as pl
 from creditrisk_assets.contracts import (
     FEATURE_SETS,
     FEATURES_LOANS,
+    MODELS_BACKTEST,
+    MODELS_BINNING,
+    MODELS_BOOSTING,
     MODELS_COMPARISON,
     MODELS_DIAGNOSTICS,
+    MODELS_EVIDENCE,
     MODELS_LOGISTIC,
+    MODELS_MOMENTS,
     MODELS_PARAMETERS,
     MODELS_POSTERIOR,
+    MODELS_REFERENCE,
 )
-from creditrisk_assets.models import artifacts, plots
-from creditrisk_assets.partitions import model_dates, vintages_after_a_model_date, what_a_model_may_know
+from creditrisk_assets.models import artifacts, exposure, outcomes, plots, records
+from creditrisk_assets.partitions import (
+    model_dates,
+    models_that_learn_from_a_vintage,
+    vintages,
+    vintages_after_a_model_date,
+    what_a_model_may_know,
+    window_of_a_model,
+)
 from creditrisk_assets.resources.environments import settings
 from creditrisk_assets.resources.lake import DeltaLakeIOManager
 from creditrisk_assets.shell import Part, asset_out, catalogue, together
@@ -29,8 +42,66 @@ def _dates(context: dg.AssetExecutionContext) -> list[date]:
     return [date.fromisoformat(key) for key in context.partition_keys]
 
 
-def _training_window() -> dg.AssetIn:
-    return dg.AssetIn(list(FEATURES_LOANS.key), partition_mapping=what_a_model_may_know)
+def _loans(mapping: dg.PartitionMapping | None) -> dg.AssetIn:
+    return dg.AssetIn(list(FEATURES_LOANS.key), partition_mapping=mapping)
+
+
+@dg.multi_asset(
+    name="models_reference",
+    outs={
+        "binning": asset_out(MODELS_BINNING, kinds={"polars", "deltalake"}),
+        "reference": asset_out(MODELS_REFERENCE, kinds={"numpy", "deltalake"}),
+    },
+    ins={"features": _loans(window_of_a_model)},
+    partitions_def=model_dates,
+    backfill_policy=SINGLE_RUN,
+    can_subset=True,
+)
+def models_reference(
+    context: dg.AssetExecutionContext, features: pl.LazyFrame, lake: Delta
+) -> Iterator[dg.Output[pl.DataFrame]]:
+    """Bin the features of each training window and find the point at which its evidence is expanded."""
+    bins, references = [pl.DataFrame(schema=MODELS_BINNING.schema)], [pl.DataFrame(schema=MODELS_REFERENCE.schema)]
+    versions: dict[str, str] = {}
+    for model_date in _dates(context):
+        try:
+            frame = exposure.learned_from(features, model_date, settings().training_window)
+        except outcomes.NothingToLearnError as error:
+            if len(context.partition_keys) == 1:
+                raise
+            context.log.warning(str(error))
+            continue
+        for feature_set in FEATURE_SETS:
+            last = exposure.training_window(model_date, settings().training_window)[1]
+            expansion, loans = records.fit_expansion(frame, feature_set, model_date, last)
+            bins.append(records.binning_rows(expansion, loans))
+            references.append(records.reference_rows(expansion, loans))
+            versions[f"{model_date} {feature_set}"] = expansion.version
+    told = {"versions": dg.MetadataValue.json(versions)}
+    parts = [Part(MODELS_BINNING, pl.concat(bins), told), Part(MODELS_REFERENCE, pl.concat(references), told)]
+    yield from together(context, lake, parts)
+
+
+@dg.asset(
+    **catalogue(MODELS_EVIDENCE, kinds={"numba", "deltalake"}),
+    ins={"features": _loans(None)},
+    deps=[dg.AssetDep(list(MODELS_REFERENCE.key), partition_mapping=models_that_learn_from_a_vintage)],
+    partitions_def=vintages,
+    backfill_policy=SINGLE_RUN,
+)
+def evidence(context: dg.AssetExecutionContext, features: pl.LazyFrame, lake: Delta) -> dg.Output[pl.DataFrame]:
+    """Summarise each vintage once for every model that learns from it; posteriors are sums of these."""
+    days = _dates(context)
+    rows = [pl.DataFrame(schema=MODELS_EVIDENCE.schema)]
+    if lake.lake.exists(MODELS_REFERENCE):
+        kept = records.expansions(lake.lake.scan(MODELS_REFERENCE).collect())
+        loans = features.collect()
+        rows += [records.evidence_rows(loans, days, one) for one in kept]
+    else:
+        context.log.warning("no model has a reference yet: materialise models/reference first, then this again")
+    table = pl.concat(rows)
+    versions = sorted(table["reference"].unique().to_list())
+    return dg.Output(table, metadata={"references": dg.MetadataValue.json(versions), "models": len(versions)})
 
 
 @dg.multi_asset(
@@ -38,63 +109,103 @@ def _training_window() -> dg.AssetIn:
     outs={
         "posterior": asset_out(MODELS_POSTERIOR, kinds={"bambi", "deltalake"}),
         "parameters": asset_out(MODELS_PARAMETERS, kinds={"bambi", "deltalake"}),
+        "moments": asset_out(MODELS_MOMENTS, kinds={"bambi", "deltalake"}),
         "diagnostics": asset_out(MODELS_DIAGNOSTICS, kinds={"arviz", "deltalake"}),
+        "backtest": asset_out(MODELS_BACKTEST, kinds={"numpy", "deltalake"}),
     },
-    ins={"features": _training_window()},
+    ins={
+        "features": _loans(window_of_a_model),
+        "evidence": dg.AssetIn(list(MODELS_EVIDENCE.key), partition_mapping=window_of_a_model),
+        "reference": dg.AssetIn(list(MODELS_REFERENCE.key)),
+    },
     partitions_def=model_dates,
     backfill_policy=SINGLE_RUN,
     pool="mcmc",
     can_subset=True,
 )
 def models_posterior(
-    context: dg.AssetExecutionContext, features: pl.LazyFrame, lake: Delta
+    context: dg.AssetExecutionContext,
+    features: pl.LazyFrame,
+    evidence: pl.LazyFrame,
+    reference: pl.LazyFrame,
+    lake: Delta,
 ) -> Iterator[dg.Output[pl.DataFrame]]:
-    """Fit the hierarchical PD model on what was known at each model date and keep its draws and diagnostics."""
+    """Add up what the vintages of each training window say, draw from the posterior, certify and keep it."""
     kept: list[artifacts.KeptPosterior] = []
+    references = reference.collect()
     for model_date in _dates(context):
-        for feature_set in FEATURE_SETS:
-            one = artifacts.fit_as_known(features, model_date, feature_set, settings().training_window)
-            lake.lake.put_bytes(artifacts.netcdf_name(model_date, feature_set), one.netcdf)
+        mine = list(records.expansions(references.filter(pl.col("model_date") == model_date)))
+        if not mine:
+            # Says why: the window holds nothing to learn, or models/reference was not materialised.
+            exposure.learned_from(features, model_date, settings().training_window)
+            raise records.StaleEvidenceError(f"no reference dated {model_date}: materialise models/reference first")
+        rows = evidence.filter(pl.col("model_date") == model_date).collect()
+        for expansion in mine:
+            one = artifacts.fit_as_known(features, rows, expansion, settings().training_window)
+            lake.lake.put_bytes(artifacts.netcdf_name(model_date, expansion.design.feature_set), one.netcdf)
             context.log.info(one.told)
             kept.append(one)
     diagnostics = pl.concat([one.diagnostics for one in kept])
+    backtest = pl.concat([one.backtest for one in kept])
     told = {
         "diagnostics": dg.MetadataValue.md(plots.as_markdown(diagnostics.drop("design"))),
         "coefficients": dg.MetadataValue.md(plots.embedded(plots.coefficients_png(kept[-1].parameters))),
         **artifacts.worst(diagnostics),
     }
-    parts = [
+    seen = {
+        "vintages": dg.MetadataValue.md(plots.embedded(plots.vintages_png(kept[-1].backtest))),
+        **artifacts.predictive(backtest),
+    }
+    yield from together(context, lake, [
         Part(MODELS_POSTERIOR, pl.concat([one.draws for one in kept]), told),
         Part(MODELS_PARAMETERS, pl.concat([one.parameters for one in kept])),
+        Part(MODELS_MOMENTS, pl.concat([one.moments for one in kept])),
         Part(MODELS_DIAGNOSTICS, diagnostics, artifacts.worst(diagnostics)),
-    ]
-    yield from together(context, lake, parts)
+        Part(MODELS_BACKTEST, backtest, seen),
+    ])  # fmt: skip
+
+
+def _challengers(
+    context: dg.AssetExecutionContext,
+    features: pl.LazyFrame,
+    fit: Callable[[pl.LazyFrame, date, str, outcomes.Window], pl.DataFrame],
+) -> pl.DataFrame:
+    window = settings().training_window
+    dates = _dates(context)
+    return pl.concat(fit(features, model_date, name, window) for model_date in dates for name in FEATURE_SETS)
 
 
 @dg.asset(
     **catalogue(MODELS_LOGISTIC, kinds={"scikitlearn", "deltalake"}),
-    ins={"features": _training_window()},
+    ins={"features": _loans(what_a_model_may_know)},
     partitions_def=model_dates,
     backfill_policy=SINGLE_RUN,
 )
 def logistic(context: dg.AssetExecutionContext, features: pl.LazyFrame) -> pl.DataFrame:
-    """Fit the logistic benchmark on the same loans and features as the posterior, so that its worth is on view."""
-    window = settings().training_window
-    return pl.concat(
-        artifacts.fit_logistic_as_known(features, model_date, feature_set, window)
-        for model_date in _dates(context)
-        for feature_set in FEATURE_SETS
-    )
+    """Fit the logistic benchmark on the same features as the posterior, so that its worth is on view."""
+    return _challengers(context, features, artifacts.fit_logistic_as_known)
+
+
+@dg.asset(
+    **catalogue(MODELS_BOOSTING, kinds={"scikitlearn", "deltalake"}),
+    ins={"features": _loans(what_a_model_may_know)},
+    partitions_def=model_dates,
+    backfill_policy=SINGLE_RUN,
+)
+def boosting(context: dg.AssetExecutionContext, features: pl.LazyFrame) -> pl.DataFrame:
+    """Fit boosted trees on the same loans as the logistic benchmark: the price of being able to explain."""
+    return _challengers(context, features, artifacts.fit_boosting_as_known)
 
 
 @dg.asset(
     **catalogue(MODELS_COMPARISON, kinds={"polars", "deltalake"}),
     ins={
-        "features": dg.AssetIn(list(FEATURES_LOANS.key), partition_mapping=vintages_after_a_model_date),
+        "features": _loans(vintages_after_a_model_date),
         "posterior": dg.AssetIn(list(MODELS_POSTERIOR.key)),
-        "parameters": dg.AssetIn(list(MODELS_PARAMETERS.key)),
+        "moments": dg.AssetIn(list(MODELS_MOMENTS.key)),
         "diagnostics": dg.AssetIn(list(MODELS_DIAGNOSTICS.key)),
         "logistic": dg.AssetIn(list(MODELS_LOGISTIC.key)),
+        "boosting": dg.AssetIn(list(MODELS_BOOSTING.key)),
     },
     partitions_def=model_dates,
     backfill_policy=SINGLE_RUN,
@@ -103,12 +214,13 @@ def comparison(
     context: dg.AssetExecutionContext,
     features: pl.LazyFrame,
     posterior: pl.LazyFrame,
-    parameters: pl.LazyFrame,
+    moments: pl.LazyFrame,
     diagnostics: pl.LazyFrame,
     logistic: pl.LazyFrame,
+    boosting: pl.LazyFrame,
 ) -> dg.Output[pl.DataFrame]:
-    """Test both models on the twelve vintages after each model date: ranking, errors, calibration, reliability."""
-    tables = artifacts.ModelTables(posterior, parameters, diagnostics, logistic)
+    """Test all models on the twelve vintages after each model date: ranking, errors, calibration, reliability."""
+    tables = artifacts.ModelTables(posterior, moments, diagnostics, logistic, boosting)
     result = artifacts.compare_as_known(features, tables, _dates(context), settings().last_vintage)
     metadata: dict[str, dg.MetadataValue] = {"figures": dg.MetadataValue.md(plots.as_markdown(result.figures))}
     for name, png in result.plots.items():

@@ -59,7 +59,9 @@ def _embedded(window: Window, evidence: Evidence, place: int) -> tuple[Matrix, V
     return information, linear, point, constant
 
 
-def _defaults(evidence: Evidence, information: Matrix, gradient: float, point: Vector, known: _Known, at: int) -> Vector:
+def _defaults(
+    evidence: Evidence, information: Matrix, gradient: float, point: Vector, known: _Known, at: int
+) -> Vector:
     """Expected defaults of a vintage and the ends of their 90 % interval, shape (3,)."""
     mean, covariance = known.moments
     slope = information[at]

@@ -15,6 +15,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -63,10 +64,10 @@ class Numeric:
 
     def code(self) -> pl.Expr:
         """Bin of a value as an expression over features/loans."""
-        edges = pl.lit(pl.Series(self.edges, dtype=pl.Float64))
-        value = pl.col(self.name).cast(pl.Float64).fill_nan(None)
-        found = edges.search_sorted(value, side="right")
-        return pl.when(value.is_null()).then(len(self.scores)).otherwise(found).cast(pl.UInt8).alias(self.name)
+        # Missing values stand at infinity, above an edge of their own: a real infinity is refused before.
+        edges = pl.lit(pl.Series([*self.edges, float("inf")], dtype=pl.Float64))
+        value = pl.col(self.name).cast(pl.Float64).fill_null(float("inf"))
+        return edges.search_sorted(value, side="right").cast(pl.UInt8).alias(self.name)
 
     def label(self, code: int) -> str:
         """The bin in words."""
@@ -92,8 +93,10 @@ class Levels:
     def code(self) -> pl.Expr:
         """Bin of a level as an expression over features/loans."""
         last = len(self.levels)
-        codes = pl.col(self.name).cast(pl.String).replace_strict(
-            list(self.levels), list(range(last)), default=last, return_dtype=pl.UInt8
+        codes = (
+            pl.col(self.name)
+            .cast(pl.String)
+            .replace_strict(list(self.levels), list(range(last)), default=last, return_dtype=pl.UInt8)
         )
         return codes.fill_null(last).alias(self.name)
 
@@ -111,7 +114,7 @@ class Binning:
     categories: tuple[Levels, ...]
     groups: tuple[Levels, ...]
 
-    @property
+    @cached_property
     def factors(self) -> tuple[Numeric | Levels, ...]:
         """Everything a loan is scored on, in the order of the codes."""
         return (*self.numerics, *self.categories, *self.groups)
@@ -126,12 +129,25 @@ class Binning:
 
         ValueError names a column that is absent or holds an infinite value.
         """
-        refuse_unusable(frame, [factor.name for factor in self.factors], [numeric.name for numeric in self.numerics])
-        coded = frame.select(factor.code() for factor in self.factors)
-        result = np.empty((len(self.factors), frame.height), np.uint8)
-        for row, name in zip(result, coded.columns, strict=True):
-            row[:] = coded[name].to_numpy()
+        absent = [name for name in self.names if name not in frame.columns]
+        if absent:
+            refuse_unusable(frame, absent, ())
+        if any(np.isinf(frame[numeric.name].to_numpy()).any() for numeric in self.numerics):
+            refuse_unusable(frame, (), [numeric.name for numeric in self.numerics])
+        coded = frame.select(self._expressions).get_columns()
+        result = np.empty((len(coded), frame.height), np.uint8)
+        for row, column in zip(result, coded, strict=True):
+            row[:] = column.to_numpy()
         return result
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Columns of features/loans that are looked at, in the order of the codes."""
+        return tuple(factor.name for factor in self.factors)
+
+    @cached_property
+    def _expressions(self) -> list[pl.Expr]:
+        return [factor.code() for factor in self.factors]
 
     def to_json(self) -> str:
         """The binning as one line of JSON, keys sorted."""
@@ -142,7 +158,9 @@ class Binning:
         """The binning whose `to_json` reads as `plain`."""
         return Binning(
             plain["feature_set"],
-            tuple(Numeric(**{**n, "edges": tuple(n["edges"]), "scores": tuple(n["scores"])}) for n in plain["numerics"]),
+            tuple(
+                Numeric(**{**n, "edges": tuple(n["edges"]), "scores": tuple(n["scores"])}) for n in plain["numerics"]
+            ),
             tuple(Levels(c["name"], tuple(c["levels"])) for c in plain["categories"]),
             tuple(Levels(g["name"], tuple(g["levels"])) for g in plain["groups"]),
         )
@@ -159,9 +177,7 @@ def refuse_unusable(frame: pl.DataFrame, columns: Sequence[str], numbers: Sequen
     infinite = frame.select(pl.col(name).cast(pl.Float64).is_infinite().any() for name in numbers).row(0, named=True)
     broken = [name for name, found in infinite.items() if found]
     if broken:
-        raise ValueError(
-            f"features/loans.{broken[0]} holds infinite values: mend the feature and materialise it again"
-        )
+        raise ValueError(f"features/loans.{broken[0]} holds infinite values: mend the feature and materialise it again")
 
 
 def _edges(known: NDArray[np.float64]) -> NDArray[np.float64]:

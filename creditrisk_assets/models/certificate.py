@@ -70,7 +70,9 @@ class _Survival:
         self._baseline = np.ascontiguousarray(theta[:, parts["baseline"]])
         self._effects = np.ascontiguousarray(theta[:, parts["effects"]].T, np.float32)
         unseen = np.zeros((1, len(theta)), np.float32)
-        self._groups = [np.vstack([theta[:, parts[g.name]].T, unseen]).astype(np.float32) for g in design.binning.groups]
+        self._groups = [
+            np.vstack([theta[:, parts[g.name]].T, unseen]).astype(np.float32) for g in design.binning.groups
+        ]
         self._vintages = theta[:, parts["vintage"]].T.astype(np.float32)
         odds = np.exp(self._baseline)
         self._top = odds.max(axis=1)

@@ -2,8 +2,8 @@
 
 import dagster as dg
 
-from creditrisk_assets.contracts import MODELS_DIAGNOSTICS, MODELS_POSTERIOR
-from creditrisk_assets.models.artifacts import failed_gates
+from creditrisk_assets.contracts import MODELS_BACKTEST, MODELS_DIAGNOSTICS, MODELS_POSTERIOR
+from creditrisk_assets.models.artifacts import failed_gates, predictive
 from creditrisk_assets.partitions import model_dates
 from creditrisk_assets.resources.lake import DeltaLakeIOManager, check_days
 
@@ -27,4 +27,26 @@ def sampled_well(
     )
 
 
-CHECKS = [sampled_well]
+SMALLEST_SHARE = 0.75
+"""Of vintages inside their 90 % interval: two standard errors below .9 for two dozen of them."""
+
+
+@dg.asset_check(
+    asset=dg.AssetKey(list(MODELS_BACKTEST.key)),
+    blocking=False,
+    partitions_def=model_dates,
+    description="Do 90 % intervals by all other vintages hold the observed defaults of three vintages in four?",
+)
+def predicts_its_vintages(
+    context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[DeltaLakeIOManager]
+) -> dg.AssetCheckResult:
+    """Leave-vintage-out predictive check; a warning, for a book may have changed faster than any model could know."""
+    figures = predictive(lake.lake.scan(MODELS_BACKTEST, check_days(context)).collect())
+    return dg.AssetCheckResult(
+        passed=figures["vintages"] == 0 or figures["held_left_out"] >= SMALLEST_SHARE,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata=figures,
+    )
+
+
+CHECKS = [sampled_well, predicts_its_vintages]

@@ -189,4 +189,3 @@ def _span(first: date, last: date) -> Iterator[date]:
     while first <= last:
         yield first
         first = add_months(first, 1)
-

@@ -12,6 +12,7 @@ The remainder is not waved away: `certificate.py` weighs the posterior by the ex
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,9 @@ from numpy.typing import NDArray
 from creditrisk_assets.models.design import Coded, Design
 from creditrisk_assets.models.kernels import compiled, expand_loans
 from creditrisk_assets.models.quadrature import gauss_hermite
+
+if TYPE_CHECKING:
+    from creditrisk_assets.models.scorer import Tables
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
@@ -157,17 +161,21 @@ def _own_effect(design: Design, loans: Coded, reference: Reference) -> float:
     return own
 
 
-def expand(design: Design, loans: Coded, reference: Reference, own: float | None = None) -> Evidence:
+def expand(
+    design: Design, loans: Coded, reference: Reference, own: float | None = None, tables: "Tables | None" = None
+) -> Evidence:
     """Evidence of one vintage: its own effect is found first, unless given.
 
-    Loans not tried yet add nothing; a vintage without any, or without a default, has evidence like any other.
+    `tables`: those of `scorer.shared_tables`, where they are at hand already. Loans not tried yet add
+    nothing; a vintage without any, or without a default, has evidence like any other.
     """
     effect = _own_effect(design, loans, reference) if own is None else own
     variance = None
     if reference.covariance is not None:
-        from creditrisk_assets.models.scorer import shared_variance
+        from creditrisk_assets.models.scorer import moments, shared_tables
 
-        variance = shared_variance(design, loans, reference.covariance)
+        looked_up = tables or shared_tables(design, reference.covariance)
+        variance = moments(design, looked_up, loans.codes, np.zeros(len(loans), np.int64))[1]
     return gather(design, loans, reference, effect, variance)
 
 

@@ -12,7 +12,6 @@ from functools import cache
 from typing import Any
 
 
-
 @cache
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function as machine code that releases the interpreter."""
@@ -24,7 +23,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
         return numba.njit(nogil=True)(function)
 
 
-def expand_loans(  # noqa: C901, PLR0912
+def expand_loans(  # noqa: C901, PLR0912, PLR0915
     codes, months, outcome, variance, nodes, weights, factor, table, trials, band,
     baseline, effects, first, second, shift, totals, gradient, bands, dense, cross, groups, pair,
 ):  # type: ignore[no-untyped-def]  # fmt: skip
@@ -100,34 +99,32 @@ def expand_loans(  # noqa: C901, PLR0912
 
 
 def moments_of_loans(
-    codes, vintage, factor, table, contributions, means, covariance,
+    codes, vintage, factor, table, effects, first, second, means, covariance,
     crosses_one, crosses_two, crosses_time, one_two, one_time, two_time, mean, variance,
 ):  # type: ignore[no-untyped-def]  # fmt: skip
     """Mean and variance of the log-odds of n loans, written into the last two arguments (n,).
 
-    codes as in `expand_loans`, vintage (n,) a row of crosses_time. contributions (factors, bins): mean
-    contribution of every bin; means (vintages,): baseline and vintage. covariance (D + 1, D + 1) of
-    the constant and the effects; crosses_* (levels, D + 2): covariance of a level with those, last its own variance;
-    *_* (levels, levels): covariance of two levels.
+    codes as in `expand_loans`, vintage (n,) a row of crosses_time. effects (D,), first and second
+    (levels,): mean coefficients; means (vintages,): baseline and vintage. covariance (D + 1, D + 1) of
+    the constant and the effects: its lower half, doubled off the diagonal. crosses_* (levels, D + 2):
+    covariance of a level with those, last its own variance; *_* (levels, levels): of two levels.
     """
     width, rows = factor.size, codes.shape[0]
     x = covariance[0] * 0.0
     x[0] = 1.0
     half = covariance[0] * 0.0
     for i in range(vintage.size):
-        when = vintage[i]
-        total = means[when]
-        for f in range(rows):
-            total += contributions[f, codes[f, i]]
-        mean[i] = total
-        one, two = codes[rows - 2, i], codes[rows - 1, i]
+        when, one, two = vintage[i], codes[rows - 2, i], codes[rows - 1, i]
+        total = means[when] + first[one] + second[two]
         for d in range(width + 1):
             if d > 0:
                 x[d] = table[d - 1, codes[factor[d - 1], i]]
+                total += effects[d - 1] * x[d]
             half[d] = 2.0 * (crosses_one[one, d] + crosses_two[two, d] + crosses_time[when, d])
         for d in range(width + 1):
-            for e in range(width + 1):
+            for e in range(d + 1):
                 half[e] += x[d] * covariance[d, e]
+        mean[i] = total
         spread = crosses_one[one, width + 1] + crosses_two[two, width + 1] + crosses_time[when, width + 1]
         spread += 2.0 * (one_two[one, two] + one_time[one, when] + two_time[two, when])
         for d in range(width + 1):
@@ -138,20 +135,24 @@ def moments_of_loans(
 def pds_of_loans(mean, variance, term, curves, low, per_unit, offsets, shares, result):  # type: ignore[no-untyped-def]
     """Mean PD and its interval for every horizon, into result (3 * horizons, n).
 
-    curves (terms, horizons, nodes): PD at log-odds from `low` on, `per_unit` nodes to a unit, linear
+    curves (terms, nodes, horizons): PD at log-odds from `low` on, `per_unit` nodes to a unit, linear
     between them; term (n,) a row of them. The PD is read at mean + offsets * deviation: the first
     offsets are quadrature nodes with weights `shares`, the last two the ends of the interval.
     """
-    count = shares.size
+    count, horizons, most = shares.size, curves.shape[2], curves.shape[1] - 1.000001
     for i in range(mean.size):
-        spread = math.sqrt(variance[i])
-        for h in range(curves.shape[1]):
-            expected, place, share = 0.0, 0.0, 0.0
+        spread, mine = math.sqrt(variance[i]), term[i]
+        for h in range(horizons):
+            expected = 0.0
             for k in range(count + 2):
-                place = min(max((mean[i] + offsets[k] * spread - low) * per_unit, 0.0), curves.shape[2] - 1.000001)
+                place = (mean[i] + offsets[k] * spread - low) * per_unit
+                if place < 0.0:
+                    place = 0.0
+                elif place > most:
+                    place = most
                 below = int(place)
-                share = curves[term[i], h, below]
-                share += (place - below) * (curves[term[i], h, below + 1] - share)
+                share = curves[mine, below, h]
+                share += (place - below) * (curves[mine, below + 1, h] - share)
                 if k < count:
                     expected += shares[k] * share
                 elif k == count:

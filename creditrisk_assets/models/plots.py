@@ -29,7 +29,7 @@ def coefficients_png(parameters: pl.DataFrame) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    grouped = r"^(?:purpose|addr_state|vintage|scale)\[|^intercept$"
+    grouped = r"^(?:purpose|addr_state|vintage|scale|baseline)\[|^persistence$"
     common = parameters.filter(~pl.col("parameter").str.contains(grouped))
     shown = common.sort(pl.col("mean").abs(), descending=True).head(SHOWN).reverse()
     figure = Figure(figsize=(7, 0.25 * shown.height + 1), dpi=110, layout="constrained")
@@ -40,6 +40,30 @@ def coefficients_png(parameters: pl.DataFrame) -> bytes:
     axes.axvline(0, color="grey", linewidth=0.8)
     axes.set_yticks(list(places), shown["parameter"].to_list(), fontsize=7)
     axes.set(xlabel="effect on the log-odds of default, 90 % interval")
+    buffer = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(buffer)
+    return buffer.getvalue()
+
+
+def vintages_png(backtest: pl.DataFrame) -> bytes:
+    """Default rate per loan-month of each vintage: observed, and 90 % intervals by all other vintages.
+
+    `backtest`: rows of models/backtest of one model.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    shown = backtest.filter(pl.col("trials") > 0).sort("vintage")
+    rate = {name: 1_000 * shown[name].to_numpy() / shown["trials"].to_numpy()
+            for name in ("defaults", "expected_left_out", "low_left_out", "high_left_out")}  # fmt: skip
+    figure = Figure(figsize=(7, 3.5), dpi=110, layout="constrained")
+    axes = figure.subplots()
+    months = shown["vintage"].to_numpy()
+    axes.fill_between(months, rate["low_left_out"], rate["high_left_out"], alpha=0.25, label="90 %, left out")
+    axes.plot(months, rate["expected_left_out"], linewidth=1.2, label="expected, left out")
+    axes.plot(months, rate["defaults"], "o", markersize=4, color="black", label="observed")
+    axes.set(xlabel="vintage", ylabel="defaults per 1,000 loan-months")
+    axes.legend(frameon=False)
     buffer = io.BytesIO()
     FigureCanvasAgg(figure).print_png(buffer)
     return buffer.getvalue()

@@ -17,6 +17,7 @@ from creditrisk_assets.models.evidence import Evidence, Reference, Window, expan
 from creditrisk_assets.models.exposure import exposed
 from creditrisk_assets.models.outcomes import ORDER
 from creditrisk_assets.models.reference import by_vintage, find_reference
+from creditrisk_assets.models.scorer import shared_tables
 
 Vector = NDArray[np.float64]
 
@@ -112,35 +113,41 @@ def binning_rows(expansion: Expansion, loans: Coded) -> pl.DataFrame:
     return MODELS_BINNING.conform(frame).collect()
 
 
-def evidence_rows(features: pl.DataFrame, vintage: date, kept: list[Expansion]) -> pl.DataFrame:
-    """Rows of models/evidence of one vintage: one for every expansion whose window holds it.
+def evidence_rows(features: pl.DataFrame, vintages: list[date], expansion: Expansion) -> pl.DataFrame:
+    """Rows of models/evidence: those of some vintages for one model, as far as its window holds them.
 
-    `features`: the vintage's rows of features/loans; none at all is evidence of nothing.
+    `features`: rows of features/loans of these vintages; none at all is evidence of nothing.
     """
-    rows = []
-    for one in kept:
-        if vintage not in one.design.vintages:
-            continue
-        # Known at the model date, not at the date of the file: a vintage means less to an earlier model.
-        loans = one.design.code(exposed(features.lazy(), one.model_date).sort(ORDER).collect())
-        evidence = expand(one.design, loans, one.reference)
-        lower = evidence.information[np.tril_indices(one.design.shared)]
-        rows.append(
-            {
-                "vintage": vintage,
-                "model_date": one.model_date,
-                "feature_set": one.design.feature_set,
-                "reference": one.version,
-                "own": evidence.own,
-                "log_likelihood": evidence.log_likelihood,
-                "gradient": evidence.gradient.tolist(),
-                "information": lower.tolist(),
-                "loans": evidence.loans,
-                "trials": int(evidence.trials),
-                "defaults": evidence.defaults,
-            }
-        )
+    design = expansion.design
+    wanted = [(vintage, design.vintages.index(vintage)) for vintage in vintages if vintage in design.vintages]
+    if not wanted:
+        return pl.DataFrame(schema=MODELS_EVIDENCE.schema)
+    inside = features.lazy().filter(pl.col("vintage").is_in([vintage for vintage, _ in wanted]))
+    # Known at the model date, not at the date of the file: a vintage means less to an earlier model.
+    loans = by_vintage(design, design.code(exposed(inside, expansion.model_date).sort(ORDER).collect()))
+    covariance = expansion.reference.covariance
+    tables = None if covariance is None else shared_tables(design, covariance)
+    rows = [
+        _row(vintage, expansion, expand(design, loans[place], expansion.reference, tables=tables))
+        for vintage, place in wanted
+    ]
     return MODELS_EVIDENCE.conform(pl.LazyFrame(rows, schema=MODELS_EVIDENCE.schema)).collect()
+
+
+def _row(vintage: date, expansion: Expansion, evidence: Evidence) -> dict[str, Any]:
+    return {
+        "vintage": vintage,
+        "model_date": expansion.model_date,
+        "feature_set": expansion.design.feature_set,
+        "reference": expansion.version,
+        "own": evidence.own,
+        "log_likelihood": evidence.log_likelihood,
+        "gradient": evidence.gradient.tolist(),
+        "information": evidence.information[np.tril_indices(expansion.design.shared)].tolist(),
+        "loans": evidence.loans,
+        "trials": int(evidence.trials),
+        "defaults": evidence.defaults,
+    }
 
 
 def _evidence(row: dict[str, Any], point: Vector) -> Evidence:
@@ -160,9 +167,7 @@ def window_of(expansion: Expansion, rows: pl.DataFrame, loans: Coded) -> tuple[W
     evidence, or evidence of another reference or of other loans.
     """
     design, point = expansion.design, expansion.reference.point
-    mine = rows.filter(
-        pl.col("model_date") == expansion.model_date, pl.col("feature_set") == design.feature_set
-    )
+    mine = rows.filter(pl.col("model_date") == expansion.model_date, pl.col("feature_set") == design.feature_set)
     by_month = {row["vintage"]: row for row in mine.iter_rows(named=True)}
     found = []
     for vintage, now in zip(design.vintages, by_vintage(design, loans), strict=True):

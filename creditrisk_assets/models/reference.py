@@ -6,6 +6,7 @@ Large windows start from a sample of their loans, so that only the last steps pa
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,14 +27,17 @@ SAMPLE = 100_000
 def by_vintage(design: Design, loans: Coded) -> list[Coded]:
     """The loans of each vintage of the design; loans must be in order of vintage."""
     bounds = np.searchsorted(loans.vintage, np.arange(len(design.vintages) + 1))
-    return [loans.rows(slice(a, b)) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    return [loans.rows(slice(a, b)) for a, b in pairwise(bounds)]
 
 
 def gather_window(design: Design, vintages: list[Coded], reference: Reference, own: Vector | None = None) -> Window:
     """Evidence of all vintages at a reference, on two threads; `own` (T,) fixes the vintage effects."""
+    from creditrisk_assets.models.scorer import shared_tables
+
+    tables = None if reference.covariance is None else shared_tables(design, reference.covariance)
 
     def one(place: int) -> Evidence:
-        return expand(design, vintages[place], reference, None if own is None else float(own[place]))
+        return expand(design, vintages[place], reference, None if own is None else float(own[place]), tables)
 
     with ThreadPoolExecutor(2) as pool:
         return total(design, list(pool.map(one, range(len(vintages)))))

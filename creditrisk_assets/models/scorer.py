@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from creditrisk_assets.models.binning import Numeric
-from creditrisk_assets.models.design import Coded, Design
+from creditrisk_assets.models.design import Design
 from creditrisk_assets.models.horizon import LOW, PER_UNIT, Horizons
 from creditrisk_assets.models.kernels import compiled, moments_of_loans, pds_of_loans
 
@@ -32,8 +32,13 @@ PREDICTED = ("pd", "pd_low", "pd_high", "pd_term", "pd_term_low", "pd_term_high"
 
 @dataclass(frozen=True)
 class Tables:
-    """What the moments kernel looks up, see there; `spread` (factors, bins): deviation of a contribution."""
+    """What the moments kernel looks up, see there.
 
+    `contributions` (factors, bins) are taken around the average loan, `spread` is their deviation;
+    `base` (vintages,): log-odds of the average loan, to which contributions add.
+    """
+
+    means: tuple[Vector, Vector, Vector, Vector]
     contributions: Matrix
     spread: Matrix
     base: Vector
@@ -55,16 +60,23 @@ def make_tables(design: Design, mean: Vector, covariance: Matrix, levels: Matrix
     beside = [np.append(np.zeros(len(one) - 1), square) for one, square in zip(seen, group_squares, strict=True)]
     everything, own = [*seen, levels], [*beside, extra]
     crosses = [
-        np.column_stack([one @ covariance @ rows.T, np.einsum("ij,jk,ik->i", one, covariance, one) + more])
+        np.column_stack([one @ covariance @ rows.T, ((one @ covariance) * one).sum(axis=1) + more])
         for one, more in zip(everything, own, strict=True)
     ]
     pairs = [a @ covariance @ b.T for a, b in ((seen[0], seen[1]), (seen[0], levels), (seen[1], levels))]
     raw, spread, centre = _contributions(design, mean, covariance, group_squares)
-    base = levels @ mean + constant @ mean + centre.sum()
+    plain = levels @ mean + constant @ mean
+    groups = [np.append(mean[parts[group.name]], 0.0) for group in design.binning.groups]
     return Tables(
-        raw - centre[:, None], spread, base, np.ascontiguousarray(rows @ covariance @ rows.T),
+        (mean[parts["effects"]].copy(), groups[0], groups[1], plain), raw - centre[:, None], spread,
+        plain + centre.sum(), _folded(rows @ covariance @ rows.T),
         (crosses[0], crosses[1], crosses[2]), (pairs[0], pairs[1], pairs[2]),
     )  # fmt: skip
+
+
+def _folded(matrix: Matrix) -> Matrix:
+    """A symmetric matrix as its lower half, doubled off the diagonal: the same quadratic form, half the work."""
+    return np.ascontiguousarray(np.tril(matrix) + np.tril(matrix, -1))
 
 
 def _contributions(
@@ -86,30 +98,30 @@ def _contributions(
         raw[place, : factor.size] = x @ mean
         centre[place] = weights @ raw[place, : factor.size]
         away = x - weights @ x
-        variance = np.einsum("ij,jk,ik->i", away, covariance, away)
+        variance = ((away @ covariance) * away).sum(axis=1)
         variance[-1] += squares.get(factor.name, 0.0)
         spread[place, : factor.size] = np.sqrt(np.maximum(variance, 0.0))
     return raw, spread, centre
 
 
-def moments(design: Design, tables: Tables, codes: NDArray[np.uint8], vintage: NDArray[np.int64]) -> tuple[Vector, Vector]:
+def moments(
+    design: Design, tables: Tables, codes: NDArray[np.uint8], vintage: NDArray[np.int64]
+) -> tuple[Vector, Vector]:
     """Mean and variance of the log-odds of coded loans, each (n,); `vintage` (n,) rows of the vintage levels."""
     mean, variance = np.empty(vintage.size), np.empty(vintage.size)
     compiled(moments_of_loans)(
-        codes, vintage, design.columns.factor, design.columns.table, tables.contributions, tables.base,
-        tables.covariance, *tables.crosses, *tables.pairs, mean, variance,
+        codes, vintage, design.columns.factor, design.columns.table, *tables.means, tables.covariance,
+         *tables.crosses, *tables.pairs, mean, variance,
     )  # fmt: skip
     return mean, variance
 
 
-def shared_variance(design: Design, loans: Coded, covariance: Matrix) -> Vector:
-    """Variance (n,) of the log-odds under a covariance (q, q) of the shared coefficients, the first band's baseline."""
+def shared_tables(design: Design, covariance: Matrix) -> Tables:
+    """Tables for the variance of log-odds under a covariance (q, q) of the shared coefficients, at the first band."""
     p, q = len(design.parameters), design.shared
     full = np.zeros((p, p))
     full[:q, :q] = covariance
-    constant = np.eye(p)[0]
-    tables = make_tables(design, np.zeros(p), full, np.zeros((1, p)), np.zeros(1), constant, np.zeros(2))
-    return moments(design, tables, loans.codes, np.zeros(len(loans), np.int64))[1]
+    return make_tables(design, np.zeros(p), full, np.zeros((1, p)), np.zeros(1), np.eye(p)[0], np.zeros(2))
 
 
 @dataclass(frozen=True)
@@ -150,16 +162,18 @@ class Scorer:
         last = len(self.design.vintages) + FURTHEST
         return np.where(vintage < 0, last, np.minimum(vintage, last - 1))
 
-    def _terms(self, frame: pl.DataFrame) -> NDArray[np.int64]:
+    def terms_of(self, frame: pl.DataFrame) -> NDArray[np.int64]:
+        """Position (n,) of each row's term among the known ones: the nearest, the first where it is missing."""
         known = np.array(self.horizons.terms)
         asked = frame["term_months"].fill_null(float(known[0])).to_numpy()
         return np.abs(asked[:, None] - known).argmin(axis=1)
 
     def predict(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """One row per row of features/loans: pd, pd_low, pd_high within twelve months, the same within the term,
+        """PDs with intervals, one row per row of features/loans.
 
-        log_odds and log_odds_sd of the average trial of the first year, `base` of the vintage. Memory
-        is bounded by blocks. ValueError names a column that is absent or infinite.
+        pd, pd_low, pd_high within twelve months, the same within the term as pd_term and so on; log_odds
+        and log_odds_sd of the average trial of the first year; `base` of the vintage. Memory is bounded
+        by blocks. ValueError names a column that is absent or infinite.
         """
         result = np.empty((len(PREDICTED), frame.height))
         mean, variance, base = (np.empty(frame.height) for _ in range(3))
@@ -169,13 +183,13 @@ class Scorer:
             coded = self.design.code(block)
             levels = self._levels(coded.vintage)
             mean[rows], variance[rows] = moments(self.design, self.tables, coded.codes, levels)
-            result[:, rows] = self.pds(mean[rows], variance[rows], self._terms(block))
+            result[:, rows] = self.pds(mean[rows], variance[rows], self.terms_of(block))
             base[rows] = self.tables.base[levels]
         columns = dict(zip(PREDICTED, result, strict=True))
         return pl.DataFrame({**columns, "log_odds": mean, "log_odds_sd": np.sqrt(variance), "base": base})
 
     def pds(self, mean: Vector, variance: Vector, term: NDArray[np.int64]) -> Matrix:
-        """(6, n): the columns `PREDICTED` of log-odds with mean and variance (n,); `term` (n,) among the known terms."""
+        """(6, n): the columns `PREDICTED` of log-odds with mean and variance (n,); `term` (n,) as `terms_of` has it."""
         result = np.empty((len(PREDICTED), mean.size))
         compiled(pds_of_loans)(mean, variance, term, self.horizons.curves, LOW, PER_UNIT, NODES, SHARES, result)
         return result

@@ -77,6 +77,7 @@ class Settings(BaseSettings):
     first_model_date: Month | None = None
     model_every_months: Divisor = 3
     training_window: int | Literal["expanding"] = 24
+    policy: Path | None = None
     feature_set: Literal["application", "application_with_price"] = "application"
     base_points: float = 600
     base_odds: float = 50

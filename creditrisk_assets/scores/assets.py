@@ -9,22 +9,22 @@ import polars as pl
 from creditrisk_assets.contracts import (
     FEATURES_LOANS,
     MODELS_DIAGNOSTICS,
-    MODELS_PARAMETERS,
+    MODELS_MOMENTS,
     MODELS_POSTERIOR,
     SCORES_LINEAGE,
     SCORES_LOANS,
 )
 from creditrisk_assets.models.artifacts import ModelTables
-from creditrisk_assets.models.posterior import Posterior
 from creditrisk_assets.partitions import models_before_a_vintage, vintages
 from creditrisk_assets.resources.delta import Lake
 from creditrisk_assets.resources.environments import settings
 from creditrisk_assets.resources.lake import DeltaLakeIOManager
-from creditrisk_assets.scores.loans import model_for, score
+from creditrisk_assets.scores.loans import Scoring, model_for
+from creditrisk_assets.scores.policy import load_policy
 from creditrisk_assets.scores.scale import Scale
 from creditrisk_assets.shell import Part, asset_out, together
 
-_MODELS = [MODELS_POSTERIOR, MODELS_PARAMETERS, MODELS_DIAGNOSTICS]
+_MODELS = [MODELS_POSTERIOR, MODELS_MOMENTS, MODELS_DIAGNOSTICS]
 
 
 @dg.multi_asset(
@@ -42,7 +42,7 @@ _MODELS = [MODELS_POSTERIOR, MODELS_PARAMETERS, MODELS_DIAGNOSTICS]
 def scores_loans(
     context: dg.AssetExecutionContext, features: pl.LazyFrame, lake: dg.ResourceParam[DeltaLakeIOManager]
 ) -> Iterator[dg.Output[pl.DataFrame]]:
-    """Score every loan by the latest model that passed its gates and knew nothing of the loan's vintage."""
+    """Score, explain and decide every loan by the latest model that passed its gates before the loan was issued."""
     scored = _Scored(lake.lake, settings().feature_set, _scale())
     for key in context.partition_keys:
         scored.add(date.fromisoformat(key), features)
@@ -64,6 +64,7 @@ class _Scored:
 
     def __init__(self, lake: Lake, feature_set: str, scale: Scale) -> None:
         self._feature_set, self._scale = feature_set, scale
+        self._policy = load_policy(settings().policy)
         self._tables: ModelTables | None = None
         self._good: list[date] = []
         self.versions = {"features_version": lake.version(FEATURES_LOANS)}
@@ -72,7 +73,7 @@ class _Scored:
             good = self._tables.diagnostics.filter(pl.col("passed"), pl.col("feature_set") == feature_set)
             self._good = good.select("model_date").collect()["model_date"].to_list()
             self.versions["posterior_version"] = lake.version(MODELS_POSTERIOR)
-        self._posteriors: dict[date, Posterior] = {}
+        self._scorings: dict[date, Scoring] = {}
         self._loans: list[pl.DataFrame] = []
         self._lineage: list[dict[str, object]] = []
 
@@ -81,18 +82,19 @@ class _Scored:
         frame = features.filter(pl.col("vintage") == vintage).collect()
         model_date = model_for(vintage, self._good)
         if model_date is not None and frame.height:
-            self._loans.append(score(frame, self._posterior(model_date), model_date, self._scale))
+            self._loans.append(self._scoring(model_date).score(frame))
         scored = 0 if model_date is None else frame.height
         self._lineage.append(
             {"vintage": vintage, "model_date": model_date, "feature_set": self._feature_set, "scored": scored,
              "unscored": frame.height - scored, "posterior_version": None, **self.versions}
         )  # fmt: skip
 
-    def _posterior(self, model_date: date) -> Posterior:
-        if model_date not in self._posteriors:
+    def _scoring(self, model_date: date) -> Scoring:
+        if model_date not in self._scorings:
             assert self._tables is not None
-            self._posteriors[model_date] = self._tables.rebuilt_posterior(model_date, self._feature_set)
-        return self._posteriors[model_date]
+            posterior = self._tables.rebuilt_posterior(model_date, self._feature_set)
+            self._scorings[model_date] = Scoring(posterior, model_date, self._scale, self._policy)
+        return self._scorings[model_date]
 
     def loans(self) -> pl.DataFrame:
         """Rows of scores/loans."""
