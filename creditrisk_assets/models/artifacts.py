@@ -17,7 +17,7 @@ from creditrisk_assets.contracts import (
     MODELS_MOMENTS,
 )
 from creditrisk_assets.models import metrics
-from creditrisk_assets.models.backtest import backtest
+from creditrisk_assets.models.backtest import backtest, prior_predictive
 from creditrisk_assets.models.boosting import Boosting, fit_boosting
 from creditrisk_assets.models.design import Design
 from creditrisk_assets.models.exposure import learned_from
@@ -42,6 +42,7 @@ class KeptPosterior:
     moments: pl.DataFrame
     diagnostics: pl.DataFrame
     backtest: pl.DataFrame
+    prior_predictive: dict[str, float]
     netcdf: bytes
     told: str
 
@@ -71,6 +72,7 @@ def fit_as_known(features: pl.LazyFrame, evidence: pl.DataFrame, expansion: Expa
         MODELS_MOMENTS.conform(_moments(posterior).with_columns(**dated)).collect(),
         MODELS_DIAGNOSTICS.conform(pl.LazyFrame([diagnostics]).with_columns(**dated)).collect(),
         MODELS_BACKTEST.conform(table.lazy().with_columns(**dated)).collect(),
+        dict(zip(("low", "median", "high"), prior_predictive(expansion.design), strict=True)),
         _netcdf(fit),
         told,
     )

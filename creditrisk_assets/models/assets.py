@@ -155,6 +155,7 @@ def models_posterior(
     seen = {
         "vintages": dg.MetadataValue.md(plots.embedded(plots.vintages_png(kept[-1].backtest))),
         **artifacts.predictive(backtest),
+        "prior_predictive": dg.MetadataValue.json(kept[-1].prior_predictive),
     }
     yield from together(context, lake, [
         Part(MODELS_POSTERIOR, pl.concat([one.draws for one in kept]), told),

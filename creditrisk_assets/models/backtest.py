@@ -13,7 +13,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from creditrisk_assets.models import priors
+from creditrisk_assets.models.design import Design
 from creditrisk_assets.models.evidence import Evidence, Window
+from creditrisk_assets.models.outcomes import HORIZON
 from creditrisk_assets.models.reference import prior_precision
 
 Vector = NDArray[np.float64]
@@ -103,10 +105,14 @@ def backtest(window: Window, evidence: list[Evidence], scales: Vector, persisten
     return pl.DataFrame(rows)
 
 
-def prior_predictive(design_terms: int, draws: int, seed: int) -> tuple[float, float, float]:
-    """5 %, 50 % and 95 % of the default rate of an average loan over `design_terms` trials, before any loan is seen."""
+def prior_predictive(design: Design, draws: int = 4_000, seed: int = 0) -> tuple[float, float, float]:
+    """5 %, 50 % and 95 % of the twelve-month default rate of an average loan before any loan is seen.
+
+    Only the baselines speak: the effects of the average loan are zero.
+    """
     generator = np.random.default_rng(seed)
-    odds = generator.normal(priors.BASELINE_MEAN, priors.BASELINE_SCALE, (draws, design_terms))
-    rate = 1 - np.exp(-np.logaddexp(0, odds).sum(axis=1))
+    bands = len(design.periods.labels)
+    odds = generator.normal(priors.BASELINE_MEAN, priors.BASELINE_SCALE, (draws, bands))
+    rate = 1 - np.exp(-(np.logaddexp(0, odds) @ design.periods.trials[HORIZON]))
     low, middle, high = np.quantile(rate, [0.05, 0.5, 0.95])
     return float(low), float(middle), float(high)
