@@ -54,7 +54,7 @@ def bambi_model(design: Design, *, noncentered: bool) -> Any:
     sizes = _sizes(design)
     scale = bmb.Prior("HalfNormal", sigma=priors.GROUP_SCALE)
     stated = {f"1|{name}": bmb.Prior("Normal", mu=0, sigma=scale) for name in design.scale_names}
-    fixed = {BASELINE: (priors.BASELINE_MEAN, priors.BASELINE_SCALE), EFFECTS: (0.0, priors.EFFECT_SCALE)}
+    fixed = {BASELINE: (priors.baseline_mean(design), priors.BASELINE_SCALE), EFFECTS: (0.0, priors.EFFECT_SCALE)}
     terms = {name: _term(name, sizes[name]) for name in fixed if sizes[name]}
     for name, term in terms.items():
         stated[term] = bmb.Prior("Normal", mu=fixed[name][0], sigma=fixed[name][1])

@@ -1,6 +1,7 @@
 """What is believed before any loan: one place for every prior of the posterior.
 
-    baseline[band] ~ N(-4, 2.5^2)          a trial ends in default with a chance of 0.03 % to 53 %
+    baseline[band] ~ N(-6, 1.5^2)          a month ends in default with a chance of 0.02 % to 2.8 %
+    baseline[term] ~ N(-2, 1.5^2)          where one trial covers the term: 1 % to 61 %
     effects        ~ N(0, 0.15^2)          per standard deviation of a feature
     purpose, state ~ N(0, tau^2)           tau ~ HalfNormal(0.1)
     vintage        ~ AR(1) of persistence phi and standard deviation tau,
@@ -18,16 +19,21 @@ from creditrisk_assets.models.design import Design
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 
-BASELINE_MEAN, BASELINE_SCALE = -4.0, 2.5
+BASELINE_MEAN, TERM_MEAN, BASELINE_SCALE = -6.0, -2.0, 1.5
 EFFECT_SCALE = 0.15
 GROUP_SCALE = 0.1
 PERSISTENCE_ALPHA, PERSISTENCE_BETA = 1.0, 1.0
 
 
+def baseline_mean(design: Design) -> float:
+    """Prior mean of every baseline: that of a month, or of a whole term."""
+    return BASELINE_MEAN if design.periods.starts else TERM_MEAN
+
+
 def fixed_mean(design: Design) -> Vector:
     """Prior mean (p,): the baselines', zero elsewhere."""
     mean = np.zeros(len(design.parameters))
-    mean[design.parts["baseline"]] = BASELINE_MEAN
+    mean[design.parts["baseline"]] = baseline_mean(design)
     return mean
 
 
