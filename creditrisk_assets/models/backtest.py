@@ -33,7 +33,7 @@ class _Known:
 
     @property
     def moments(self) -> tuple[Vector, Matrix]:
-        covariance = np.linalg.inv(self.precision)
+        covariance = np.asarray(np.linalg.inv(self.precision), np.float64)
         return covariance @ self.linear, covariance
 
     @property
@@ -69,7 +69,8 @@ def _defaults(
     slope = information[at]
     expected = evidence.defaults - gradient + float(slope @ (mean - point))
     spread = np.sqrt(max(float(slope @ covariance @ slope) + information[at, at], 0.0))
-    return np.maximum(expected + np.array([0.0, -NORMAL_95, NORMAL_95]) * spread, 0.0)
+    ends = expected + np.array([0.0, -NORMAL_95, NORMAL_95]) * spread
+    return np.asarray(np.maximum(ends, 0.0), np.float64)
 
 
 def backtest(window: Window, evidence: list[Evidence], scales: Vector, persistence: float) -> pl.DataFrame:

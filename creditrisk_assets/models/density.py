@@ -54,17 +54,17 @@ class Density:
     @cached_property
     def _fixed(self) -> int:
         """Number of coefficients with a fixed prior; the others belong to groups."""
-        return self.window.design.parts["effects"].stop
+        return int(self.window.design.parts["effects"].stop)
 
     @cached_property
     def _eliminated(self) -> tuple[Matrix, Matrix, Vector, Matrix, Vector]:
         """Factor of the fixed block, its coupling to the groups, its mean; reduced information and linear term."""
         f, information = self._fixed, self.window.information
         prior, at = priors.fixed_precision(self.window.design)[:f], priors.fixed_mean(self.window.design)[:f]
-        factor = np.linalg.cholesky(information[:f, :f] + np.diag(prior))
+        factor: Matrix = np.asarray(np.linalg.cholesky(information[:f, :f] + np.diag(prior)), np.float64)
         linear = self.window.linear[:f] + prior * at
-        coupling = np.linalg.solve(factor.T, np.linalg.solve(factor, information[:f, f:]))
-        mean = np.linalg.solve(factor.T, np.linalg.solve(factor, linear))
+        coupling: Matrix = np.linalg.solve(factor.T, np.linalg.solve(factor, information[:f, f:]))
+        mean: Vector = np.linalg.solve(factor.T, np.linalg.solve(factor, linear))
         reduced = information[f:, f:] - information[f:, :f] @ coupling
         return factor, coupling, mean, (reduced + reduced.T) / 2, self.window.linear[f:] - information[f:, :f] @ mean
 
@@ -112,7 +112,8 @@ class Density:
     def _given(self, tau: Vector, phi: float) -> tuple[Matrix, Vector]:
         """Lower factor of the precision, and mean, of the group coefficients given scales and persistence."""
         _, _, _, reduced, linear = self._eliminated
-        factor = np.linalg.cholesky(reduced + priors.group_precision(self.window.design, tau, phi))
+        precision = reduced + priors.group_precision(self.window.design, tau, phi)
+        factor = np.asarray(np.linalg.cholesky(precision), np.float64)
         return factor, np.linalg.solve(factor.T, np.linalg.solve(factor, linear))
 
     def draw(self, scales: Matrix, persistence: Vector, generator: np.random.Generator) -> Matrix:
@@ -133,9 +134,9 @@ class Density:
         fixed, coupling, mean, reduced, linear = self._eliminated
         centres, inner = [], np.zeros_like(reduced)
         for tau, phi in zip(scales, persistence, strict=True):
-            _, inverse = _factor_and_inverse(reduced + priors.group_precision(self.window.design, tau, float(phi)))
-            centres.append(inverse @ linear)
-            inner += inverse / len(scales)
+            _, given = _factor_and_inverse(reduced + priors.group_precision(self.window.design, tau, float(phi)))
+            centres.append(given @ linear)
+            inner += given / len(scales)
         inner += np.cov(np.array(centres).T, ddof=0)
         centre = np.mean(centres, axis=0)
         inverse = np.linalg.inv(fixed)

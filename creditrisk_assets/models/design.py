@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from creditrisk_assets.models.binning import Binning, Numeric, fit_binning
+from creditrisk_assets.models.binning import Binning, Levels, Numeric, fit_binning
 from creditrisk_assets.models.exposure import WHOLE_TERM, Periods, fit_periods
 from creditrisk_assets.models.repayment import Repayment, fit_repayment
 from creditrisk_assets.resources.environments import add_months
@@ -53,7 +53,7 @@ class Coded:
 
     def __len__(self) -> int:
         """Number of loans."""
-        return self.codes.shape[1]
+        return int(self.codes.shape[1])
 
     def rows(self, which: slice | NDArray[np.int64]) -> "Coded":
         """Some of the loans."""
@@ -83,7 +83,10 @@ class Design:
     @cached_property
     def columns(self) -> Columns:
         """The effects of numbers and categories as columns over the codes."""
-        factors, tables, names = [], [], []
+        factors: list[int] = []
+        tables: list[Vector] = []
+        names: list[str] = []
+        numbers_and_categories: tuple[Numeric | Levels, ...] = (*self.binning.numerics, *self.binning.categories)
         widest = max((factor.size for factor in self.binning.factors), default=1)
 
         def add(name: str, place: int, values: Vector) -> None:
@@ -91,7 +94,7 @@ class Design:
             tables.append(np.pad(values, (0, widest - values.size)))
             names.append(name)
 
-        for place, factor in enumerate((*self.binning.numerics, *self.binning.categories)):
+        for place, factor in enumerate(numbers_and_categories):
             if isinstance(factor, Numeric):
                 add(factor.name, place, np.append(factor.scores, 0.0))
                 if factor.indicator:
@@ -125,7 +128,7 @@ class Design:
     @property
     def shared(self) -> int:
         """Number of coefficients that all vintages share: everything but the vintage effects."""
-        return self.parts["vintage"].start
+        return int(self.parts["vintage"].start)
 
     def code(self, frame: pl.DataFrame) -> Coded:
         """Rows of features/loans as codes; with `months` and `outcome` where the frame has them.

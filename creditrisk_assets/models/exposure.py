@@ -57,10 +57,11 @@ class Periods:
     def trials(self) -> NDArray[np.float64]:
         """(LONGEST + 1, bands): trials in each band of a loan tried up to that month on book."""
         if not self.starts:
-            return np.minimum(np.arange(LONGEST + 1.0), 1.0)[:, None]
+            return np.asarray(np.minimum(np.arange(LONGEST + 1.0), 1.0)[:, None], np.float64)
         tried = np.arange(self.starts[0], LONGEST + 1)
         reached = np.arange(LONGEST + 1)[:, None] >= tried
-        return reached.astype(np.float64) @ (self.band[tried, None] == np.arange(len(self.starts)))
+        bands = self.band[tried, None] == np.arange(len(self.starts))
+        return np.asarray(reached.astype(np.float64) @ bands, np.float64)
 
 
 WHOLE_TERM = Periods()

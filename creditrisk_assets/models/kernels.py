@@ -9,7 +9,12 @@ is possible. Arrays are float64 unless said otherwise.
 import math
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
+
+Vector: TypeAlias = Any
+Matrix: TypeAlias = Any
+Cube: TypeAlias = Any
+"""Arrays of one, two and three axes, of any element: the compiler infers it at the first call."""
 
 
 @cache
@@ -17,16 +22,20 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function as machine code that releases the interpreter."""
     import numba
 
+    machine: Callable[..., Any]
     try:
-        return numba.njit(cache=True, nogil=True)(function)
+        machine = numba.njit(cache=True, nogil=True)(function)
     except RuntimeError:  # no folder to keep machine code in: compile for this process alone
-        return numba.njit(nogil=True)(function)
+        machine = numba.njit(nogil=True)(function)
+    return machine
 
 
 def expand_loans(  # noqa: C901, PLR0912, PLR0915
-    codes, months, outcome, variance, nodes, weights, factor, table, trials, band,
-    baseline, effects, first, second, shift, totals, gradient, bands, dense, cross, groups, pair,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+    codes: Matrix, months: Vector, outcome: Vector, variance: Vector, nodes: Vector, weights: Vector,
+    factor: Vector, table: Matrix, trials: Matrix, band: Vector,
+    baseline: Vector, effects: Vector, first: Vector, second: Vector, shift: float,
+    totals: Vector, gradient: Vector, bands: Vector, dense: Matrix, cross: Matrix, groups: Matrix, pair: Matrix,
+) -> None:  # fmt: skip
     """Log-likelihood, gradient and information of n loans with B bands and D effects, summed into the last arguments.
 
     codes (factors, n) uint8, the last two rows purpose and state; months (n,), outcome (n,), variance
@@ -99,9 +108,10 @@ def expand_loans(  # noqa: C901, PLR0912, PLR0915
 
 
 def moments_of_loans(
-    codes, vintage, factor, table, effects, first, second, means, covariance,
-    crosses_one, crosses_two, crosses_time, one_two, one_time, two_time, mean, variance,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+    codes: Matrix, vintage: Vector, factor: Vector, table: Matrix, effects: Vector, first: Vector, second: Vector,
+    means: Vector, covariance: Matrix, crosses_one: Matrix, crosses_two: Matrix, crosses_time: Matrix,
+    one_two: Matrix, one_time: Matrix, two_time: Matrix, mean: Vector, variance: Vector,
+) -> None:  # fmt: skip
     """Mean and variance of the log-odds of n loans, written into the last two arguments (n,).
 
     codes as in `expand_loans`, vintage (n,) a row of crosses_time. effects (D,), first and second
@@ -132,7 +142,10 @@ def moments_of_loans(
         variance[i] = max(spread, 0.0)
 
 
-def pds_of_loans(mean, variance, term, curves, low, per_unit, offsets, shares, result):  # type: ignore[no-untyped-def]
+def pds_of_loans(
+    mean: Vector, variance: Vector, term: Vector, curves: Cube, low: float, per_unit: float,
+    offsets: Vector, shares: Vector, result: Matrix,
+) -> None:  # fmt: skip
     """Mean PD and its interval for every horizon, into result (3 * horizons, n).
 
     curves (terms, nodes, horizons): PD at log-odds from `low` on, `per_unit` nodes to a unit, linear
@@ -162,7 +175,10 @@ def pds_of_loans(mean, variance, term, curves, low, per_unit, offsets, shares, r
             result[3 * h, i] = expected
 
 
-def survive_trials(eta, odds, months, trials, baseline, powers, top, total):  # type: ignore[no-untyped-def]
+def survive_trials(
+    eta: Matrix, odds: Matrix, months: Vector, trials: Matrix, baseline: Matrix, powers: Cube, top: Vector,
+    total: Vector,
+) -> None:  # fmt: skip
     """Sum over n loans of trials * log(1 + exp(eta + baseline)) for S draws, added to total (S,).
 
     eta and odds = exp(eta) (n, S) float32, baseline apart; months (n,), trials (months + 1, B), baseline (S, B);

@@ -55,7 +55,8 @@ def fit_repayment(frame: pl.DataFrame, periods: Periods) -> Repayment:
     """
     terms = frame["term_months"].fill_null(0.0).round().cast(pl.Int64).to_numpy()
     months, repaid = frame["months"].cast(pl.Int64).to_numpy(), frame["repaid"].to_numpy()
-    early, hazard = {}, {}
+    early: dict[int, float] = {}
+    hazard: dict[int, tuple[float, ...]] = {}
     for term in np.unique(terms).tolist():
         mine = terms == term
         if not periods.starts:

@@ -166,7 +166,7 @@ class Scorer:
         """Position (n,) of each row's term among the known ones: the nearest, the first where it is missing."""
         known = np.array(self.horizons.terms)
         asked = frame["term_months"].fill_null(float(known[0])).to_numpy()
-        return np.abs(asked[:, None] - known).argmin(axis=1)
+        return np.asarray(np.abs(asked[:, None] - known).argmin(axis=1), np.int64)
 
     def predict(self, frame: pl.DataFrame) -> pl.DataFrame:
         """PDs with intervals, one row per row of features/loans.
