@@ -14,7 +14,7 @@ from creditrisk_assets.contracts import RAW_LOANS, TABLES
 PACKAGE = Path(creditrisk_assets.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 SHELL_NAMES = {"assets.py", "automation.py", "checks.py", "definitions.py", "partitions.py", "sensors.py", "shell.py"}
-HEAVY = ("arviz", "bambi", "matplotlib", "nutpie", "pymc", "pytensor", "sklearn", "streamlit")
+HEAVY = ("arviz", "bambi", "matplotlib", "numba", "nutpie", "pymc", "pytensor", "sklearn", "streamlit")
 STAGES = {"raw", "features", "models", "scores"}
 SNAPSHOT = Path(__file__).parent / "asset_specs.json"
 
