@@ -52,7 +52,10 @@ class Horizons:
         return np.asarray(falls / falls.sum(), np.float64)
 
     def survival(self, log_odds: Vector, term: int, months: int) -> tuple[Vector, Vector]:
-        """(PD, still on book), each (months + 1, n), by month on book, at log-odds (n,) of the average trial."""
+        """(PD, still on book), each (months + 1, n), by month on book, at log-odds (n,) of the average trial.
+
+        Months before the first trial share its early repayments; nobody is on book after the term.
+        """
         pd, alive = np.zeros((months + 1, log_odds.size)), np.ones((months + 1, log_odds.size))
         relative = log_odds - self.weights @ self.baseline
         early, repaid = self.design.repayment.of(term)
@@ -65,6 +68,8 @@ class Horizons:
                 hazard = 1 / (1 + np.exp(-(relative + self.baseline[band])))
                 pd[month] += alive[month] * hazard
                 alive[month] *= (1 - hazard) * (1 - repaid[band])
+            if month == term:
+                alive[month] = 0.0  # whoever has not defaulted has paid the last instalment
         return pd, alive
 
     def pd(self, log_odds: Vector, term: int) -> tuple[Vector, Vector]:
