@@ -23,6 +23,8 @@ def told(stages: list[Stage]) -> list[tuple[str, str, str]]:
 def test_a_book_is_read_modelled_at_every_date_that_has_matured_vintages_and_scored() -> None:
     assert told(batch_stages(months(date(2014, 1, 1), 28))) == [
         ("ingest", "2014-01", "2016-04"),
+        ("references", "2016-01", "2016-04"),
+        ("evidence", "2014-01", "2016-04"),
         ("models", "2016-01", "2016-01"),
         ("models", "2016-04", "2016-04"),
         ("scores", "2014-01", "2016-04"),
@@ -32,12 +34,15 @@ def test_a_book_is_read_modelled_at_every_date_that_has_matured_vintages_and_sco
 @pytest.mark.parametrize(("count", "dates"), [(1, 0), (23, 0), (24, 1), (26, 1), (27, 2)])
 def test_model_dates_start_two_years_after_the_first_vintage(count: int, dates: int) -> None:
     stages = batch_stages(months(date(2014, 1, 1), count))
-    assert [stage.name for stage in stages[1:]] == (["models"] * dates + ["scores"] if dates else [])
+    assert [stage.name for stage in stages[1:]] == (
+        ["references", "evidence", *["models"] * dates, "scores"] if dates else []
+    )
 
 
 def test_a_first_model_date_that_is_set_is_used_though_the_book_is_young(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CREDITRISK_FIRST_MODEL_DATE", "2009-07")
     assert told(batch_stages(months(date(2008, 1, 1), 21)))[1:] == [
+        ("references", "2009-07", "2009-10"), ("evidence", "2008-01", "2009-09"),
         ("models", "2009-07", "2009-07"), ("models", "2009-10", "2009-10"), ("scores", "2008-01", "2009-09"),
     ]  # fmt: skip
 

@@ -10,6 +10,7 @@ import dagster as dg
 import pytest
 
 from creditrisk_assets import partitions
+from creditrisk_assets.models.exposure import training_window
 from creditrisk_assets.resources.environments import add_months
 
 EVERY = (1, 2, 3, 4, 6, 12)
@@ -47,6 +48,56 @@ def test_a_model_date_depends_on_exactly_the_vintages_before_it(every: int, monk
     for day in days(here.model_dates):
         known = upstream(here.what_a_model_may_know, day, here.model_dates, here.vintages)
         assert known == [vintage for vintage in vintages if vintage < day]
+
+
+WINDOWS = (24, "expanding")
+
+
+def window_of(day: date, window: object, vintages: list[date]) -> list[date]:
+    """The vintages a model of `day` learns from, whatever their age."""
+    first, last = training_window(day, window)  # type: ignore[arg-type]
+    return [vintage for vintage in vintages if first <= vintage <= last]
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+@pytest.mark.parametrize("every", EVERY)
+def test_a_posterior_depends_on_exactly_the_vintages_of_its_training_window(
+    every: int, window: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = axis(monkeypatch, model_every_months=every, training_window=window, last_vintage="2012-12")
+    vintages = days(here.vintages)
+    for day in days(here.model_dates):
+        learnt = upstream(here.window_of_a_model, day, here.model_dates, here.vintages)
+        assert learnt == window_of(day, window, vintages)
+        assert learnt
+
+
+@pytest.mark.parametrize("months", [1, 7, 25])
+@pytest.mark.parametrize("every", EVERY)
+def test_a_window_that_is_no_multiple_of_the_grid_is_covered(
+    every: int, months: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = axis(monkeypatch, model_every_months=every, training_window=months, last_vintage="2012-12")
+    vintages = days(here.vintages)
+    for day in days(here.model_dates):
+        learnt = upstream(here.window_of_a_model, day, here.model_dates, here.vintages)
+        assert set(window_of(day, months, vintages)) <= set(learnt)
+        assert all(add_months(day, -months - every) < vintage < day for vintage in learnt)
+
+
+@pytest.mark.parametrize("window", [*WINDOWS, 1, 7])
+@pytest.mark.parametrize("every", EVERY)
+def test_the_evidence_of_a_vintage_depends_on_every_model_that_learns_from_it(
+    every: int, window: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = axis(monkeypatch, model_every_months=every, training_window=window, last_vintage="2012-12")
+    vintages, model_dates = days(here.vintages), days(here.model_dates)
+    for vintage in vintages:
+        found = upstream(here.models_that_learn_from_a_vintage, vintage, here.vintages, here.model_dates)
+        learning = [day for day in model_dates if vintage in window_of(day, window, [vintage])]
+        assert set(learning) <= set(found)
+        # Beside them at most the date whose quarter the vintage was issued in.
+        assert all(day <= vintage < add_months(day, every) for day in set(found) - set(learning))
 
 
 @pytest.mark.parametrize("every", EVERY)
@@ -111,14 +162,19 @@ def test_assets_declare_these_mappings() -> None:
     from creditrisk_assets.definitions import defs
 
     graph = defs.resolve_asset_graph()
-    features = dg.AssetKey(["features", "loans"])
+    features, evidence, reference = (
+        dg.AssetKey(name) for name in (["features", "loans"], ["models", "evidence"], ["models", "reference"])
+    )
+    of_a_window = ("binning", "reference", "posterior", "parameters", "moments", "diagnostics", "backtest")
     expected = {
-        ("models/posterior", features): partitions.what_a_model_may_know,
-        ("models/parameters", features): partitions.what_a_model_may_know,
-        ("models/diagnostics", features): partitions.what_a_model_may_know,
+        **{(f"models/{name}", features): partitions.window_of_a_model for name in of_a_window},
+        **{(f"models/{name}", evidence): partitions.window_of_a_model for name in of_a_window[2:]},
+        ("models/evidence", reference): partitions.models_that_learn_from_a_vintage,
         ("models/logistic", features): partitions.what_a_model_may_know,
+        ("models/boosting", features): partitions.what_a_model_may_know,
         ("models/comparison", features): partitions.vintages_after_a_model_date,
         ("scores/loans", dg.AssetKey(["models", "posterior"])): partitions.models_before_a_vintage,
+        ("scores/loans", dg.AssetKey(["models", "moments"])): partitions.models_before_a_vintage,
         ("scores/lineage", dg.AssetKey(["models", "diagnostics"])): partitions.models_before_a_vintage,
     }
     for (name, parent), mapping in expected.items():
