@@ -18,7 +18,7 @@ RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_p
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 FAILED_CHECK, NOTHING_TO_LEARN = "DagsterAssetCheckFailedError", NothingToLearnError.__name__
 TOLERATED = "sampled_well"
-"""The one check that may fail: whatever builds on a posterior asks for it."""
+"""The one blocking check that may fail: whatever builds on a posterior asks for it."""
 
 MONTHS_BEFORE_FIRST_MODEL = 24
 """Twelve for outcomes to mature, twelve more so that a year of vintages has matured."""
@@ -108,9 +108,9 @@ def run_stage(
 ) -> None:
     """Materialize the stage's range in one run in this process.
 
-    Neither a posterior that fails its gates (it is kept, and no score uses it) nor a training window
-    with nothing to learn ends the batch; `say` is told. Raises StageError when a step or any other
-    check fails.
+    Neither a posterior that fails its gates (it is kept, and no score uses it), nor a check that only
+    warns, nor a training window with nothing to learn ends the batch; `say` is told. Raises StageError
+    when a step or any other check fails.
     """
     result = definitions.resolve_job_def(stage.job).execute_in_process(
         instance=instance, run_config=QUIET, tags={RANGE_START: stage.first, RANGE_END: stage.last},
@@ -127,7 +127,7 @@ def run_stage(
         if check.passed:
             continue
         told = f"check failed: {check.asset_key.to_user_string()} {check.check_name} ({_shown(check)})"
-        if check.check_name == TOLERATED:
+        if check.check_name == TOLERATED or check.severity is dg.AssetCheckSeverity.WARN:
             say(f"{told}, {stage.first} to {stage.last}")
         else:
             broken.append(told)
