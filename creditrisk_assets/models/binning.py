@@ -39,6 +39,8 @@ GROUPS: dict[str, tuple[str, ...]] = {"purpose": PURPOSES, "addr_state": STATES,
 BINS = 100
 FEWEST_VALUES = 20
 FEWEST_MISSING = 0.001
+MOST_LEVELS = 255
+"""A code is a byte: rarer levels than these count as not seen."""
 SAMPLE = 200_000
 """Loans from which bins are fitted: every n-th of a larger window."""
 
@@ -229,9 +231,11 @@ def fit_binning(frame: pl.DataFrame, feature_set: str) -> Binning:
             fitted = Numeric(**{**asdict(fitted), "indicator": False})
         patterns.add(pattern)
         numerics.append(fitted)
-    categories = [Levels(name, seen) for name in CATEGORIES if len(seen := _seen(frame, name)) > 1]
+    categories = [Levels(name, seen[:MOST_LEVELS]) for name in CATEGORIES if len(seen := _seen(frame, name)) > 1]
     groups = [
-        Levels(name, tuple(sorted({*declared, *_seen(frame, name)}))) for name, declared in GROUPS.items() if declared
+        Levels(name, tuple(sorted({*declared, *_seen(frame, name)[: MOST_LEVELS - len(declared)]})))
+        for name, declared in GROUPS.items()
+        if declared
     ]
     return Binning(feature_set, tuple(numerics), tuple(categories), tuple(groups))
 

@@ -106,9 +106,9 @@ def with_loans(design: Design, loans: Coded) -> Any:
     trials, parts = design.periods.trials[tried.months], design.parts
     defaulted = np.flatnonzero(tried.outcome)
     columns = design.columns
-    matrix = np.column_stack(
-        [values[tried.codes[at]] for at, values in zip(columns.factor, columns.table, strict=True)]
-    )
+    matrix = np.empty((len(tried), len(columns.names)))
+    for place, (factor, values) in enumerate(zip(columns.factor, columns.table, strict=True)):
+        matrix[:, place] = values[tried.codes[factor]]
     graph = bambi_model(design, noncentered=True).backend.model
     with graph:
         theta = _coefficients(design, graph)

@@ -110,7 +110,8 @@ def fit_periods(months: NDArray[np.int64], outcome: NDArray[np.bool_]) -> Period
     """
     reached = int(months.max(initial=FIRST_TRIAL))
     starts = [start for start in STARTS if start <= reached]
-    counts = np.bincount(np.searchsorted(starts, months[outcome], side="right") - 1, minlength=len(starts))
+    tried = outcome & (months > 0)  # the shortest terms are over before the first trial
+    counts = np.bincount(np.searchsorted(starts, months[tried], side="right") - 1, minlength=len(starts))
     kept, gathered = [starts[0]], 0
     for start, count in zip(starts[1:], counts[:-1], strict=True):
         gathered += int(count)

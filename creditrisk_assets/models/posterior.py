@@ -130,7 +130,8 @@ class Posterior:
             raise ValueError(
                 f"the draws hold no parameter {absent[0]!r}: materialise the posterior of this design again"
             )
-        values = wide.select(names).to_numpy()
+        # Row by row, as drawn: means over another layout differ in their last bits.
+        values = np.ascontiguousarray(wide.select(names).to_numpy())
         p = len(design.parameters)
         return Posterior(design, values[:, :p], values[:, p:-1], values[:, -1], mean, covariance)
 

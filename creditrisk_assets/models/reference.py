@@ -101,7 +101,8 @@ def start_point(design: Design, loans: Coded) -> Vector:
     """Crude baselines, every effect zero: shape (p,)."""
     theta = priors.fixed_mean(design)
     trials = design.periods.trials[loans.months].sum(axis=0)
-    bad = np.bincount(design.periods.band[loans.months[loans.outcome]], minlength=trials.size)
+    tried = loans.outcome & (loans.months > 0)
+    bad = np.bincount(design.periods.band[loans.months[tried]], minlength=trials.size)
     theta[design.parts["baseline"]] = np.log((bad + 0.5) / (trials - bad + 10.0).clip(min=0.5))
     return theta
 
