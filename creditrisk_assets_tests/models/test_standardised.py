@@ -1,4 +1,4 @@
-"""The design: fitted on the window alone, and never at a loss for a row."""
+"""The design of the logistic benchmark: fitted on the window alone, and never at a loss for a row."""
 
 import numpy as np
 import polars as pl
@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from creditrisk_assets.models.design import Design, fit_design
+from creditrisk_assets.models.standardised import Standardised, fit_standardised
 from creditrisk_assets_tests.models.simulated import simulated_book
 
 BOOK = simulated_book(600)
-DESIGN = fit_design(BOOK, "application")
+DESIGN = fit_standardised(BOOK, "application")
 maybe = st.one_of(st.none(), st.just(float("nan")), st.floats(-1e6, 1e6))
 
 
@@ -21,7 +21,7 @@ def test_a_feature_missing_in_the_whole_window_drops_out() -> None:
 
 
 def test_a_constant_feature_and_a_single_level_drop_out() -> None:
-    design = fit_design(BOOK.with_columns(inquiries_6m=pl.lit(2.0)), "application")
+    design = fit_standardised(BOOK.with_columns(inquiries_6m=pl.lit(2.0)), "application")
     assert "inquiries_6m" not in design.effects
     assert not [name for name in design.effects if name.startswith("verification_status")]
 
@@ -36,7 +36,7 @@ def test_features_are_standardised_on_the_window() -> None:
 def test_features_missing_together_share_an_indicator() -> None:
     hole = pl.arange(pl.len()) % 5 == 0
     names = ("inquiries_6m", "employment_years")
-    design = fit_design(BOOK.with_columns(pl.when(~hole).then(name).alias(name) for name in names), "application")
+    design = fit_standardised(BOOK.with_columns(pl.when(~hole).then(name).alias(name) for name in names), "application")
     assert "inquiries_6m_missing" not in design.effects or "employment_years_missing" not in design.effects
     assert sum(effect.endswith("_missing") for effect in design.effects) == 1
 
@@ -73,7 +73,7 @@ def test_a_column_all_missing_at_prediction_stands_at_the_mean() -> None:
 
 
 def test_json_keeps_the_design() -> None:
-    assert Design.from_json(DESIGN.to_json()) == DESIGN
+    assert Standardised.from_json(DESIGN.to_json()) == DESIGN
 
 
 def test_blocks_are_the_frame_in_order() -> None:
@@ -91,14 +91,14 @@ def test_a_missing_column_is_named() -> None:
     with pytest.raises(ValueError, match="no column 'purpose'"):
         DESIGN.encode(BOOK.drop("purpose"))
     with pytest.raises(ValueError, match="no column 'term_months'"):
-        fit_design(BOOK.drop("term_months"), "application")
+        fit_standardised(BOOK.drop("term_months"), "application")
 
 
 def test_an_unknown_feature_set_is_refused() -> None:
     with pytest.raises(ValueError, match="use one of application"):
-        fit_design(BOOK, "everything")
+        fit_standardised(BOOK, "everything")
 
 
 def test_the_price_is_in_its_own_feature_set_only() -> None:
-    assert "interest_rate" in fit_design(BOOK, "application_with_price").effects
+    assert "interest_rate" in fit_standardised(BOOK, "application_with_price").effects
     assert "interest_rate" not in DESIGN.effects
