@@ -24,7 +24,8 @@ from creditrisk_assets.models.evidence import Window
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 SMALLEST_RATIO = 1e-4
-CLOSEST = 1e-6
+FURTHEST = 14.0
+"""Log-odds of a persistence beyond which only its prior still tells apart."""
 
 
 def _factor_and_inverse(matrix: Matrix) -> tuple[Matrix, Matrix]:
@@ -79,7 +80,8 @@ class Density:
     def natural(self, points: Matrix) -> tuple[Matrix, Vector]:
         """(group scales tau (..., G), persistence phi (...,)) at coordinates (..., G + 1)."""
         scales = self.scales * np.maximum(np.abs(points[..., :-1]), SMALLEST_RATIO)
-        return scales, np.clip(1 / (1 + np.exp(-points[..., -1])), CLOSEST, 1 - CLOSEST)
+        log_odds = np.clip(points[..., -1], -FURTHEST, FURTHEST)
+        return scales, np.asarray(1 / (1 + np.exp(-log_odds)), np.float64)
 
     def value_and_gradient(self, point: Vector) -> tuple[float, Vector]:
         """Log density of the coordinates with the coefficients integrated out, up to a constant; gradient (G + 1,)."""
@@ -92,7 +94,9 @@ class Density:
         a, b = priors.PERSISTENCE_ALPHA, priors.PERSISTENCE_BETA
         count = len(design.vintages)
         value = 0.5 * float(linear @ mean) - np.log(np.diag(factor)).sum()
-        value += a * np.log(phi) + b * np.log1p(-phi) - 0.5 * (count - 1) * np.log1p(-(phi**2))
+        # The prior goes on falling where phi itself is held, or chains would wander off.
+        value -= a * float(np.logaddexp(0, -point[-1])) + b * float(np.logaddexp(0, point[-1]))
+        value -= 0.5 * (count - 1) * np.log1p(-(phi**2))
         gradient = np.empty_like(point)
         for place, part in enumerate(self._parts):
             size = part.stop - part.start
@@ -106,7 +110,8 @@ class Density:
             by_scale = energy / tau[place] ** 3 - size / tau[place] - tau[place] / priors.GROUP_SCALE**2
             gradient[place] = by_scale * self.scales[place] * np.sign(point[place])
         slope += (count - 1) * phi / (1 - phi**2)
-        gradient[-1] = a * (1 - phi) - b * phi + slope * phi * (1 - phi)
+        held = abs(point[-1]) >= FURTHEST
+        gradient[-1] = a * (1 - phi) - b * phi + (0.0 if held else slope * phi * (1 - phi))
         return float(value), gradient
 
     def _given(self, tau: Vector, phi: float) -> tuple[Matrix, Vector]:
