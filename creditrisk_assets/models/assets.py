@@ -153,7 +153,7 @@ def models_posterior(
         **artifacts.worst(diagnostics),
     }
     seen = {
-        "vintages": dg.MetadataValue.md(plots.embedded(plots.vintages_png(kept[-1].backtest))),
+        "defaults_by_vintage": dg.MetadataValue.md(plots.embedded(plots.vintages_png(kept[-1].backtest))),
         **artifacts.predictive(backtest),
         "prior_predictive": dg.MetadataValue.json(kept[-1].prior_predictive),
     }

@@ -6,12 +6,16 @@ from pathlib import Path
 import dagster as dg
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from creditrisk_assets.contracts import (
     FEATURE_SETS,
     FEATURES_LOANS,
+    MODELS_BACKTEST,
+    MODELS_BOOSTING,
     MODELS_COMPARISON,
     MODELS_DIAGNOSTICS,
+    MODELS_EVIDENCE,
     MODELS_LOGISTIC,
     MODELS_POSTERIOR,
     RAW_LOANS,
@@ -21,6 +25,7 @@ from creditrisk_assets.contracts import (
     TABLES,
 )
 from creditrisk_assets.models.artifacts import netcdf_name
+from creditrisk_assets.models.exposure import FIRST_TRIAL
 from creditrisk_assets.resources.environments import add_months
 from creditrisk_assets.resources.lake import column_schema
 from creditrisk_assets_tests.world import FIRST, LAST, MODEL_DATES, VINTAGES, World
@@ -43,14 +48,15 @@ def last_event(history: dg.DagsterInstance, key: tuple[str, ...]) -> dg.AssetMat
 
 @pytest.mark.parametrize("key", TABLES, ids="/".join)
 def test_every_partition_of_every_asset_is_materialised(history: dg.DagsterInstance, key: tuple[str, ...]) -> None:
-    expected = MODEL_DATES if key[0] == "models" else VINTAGES
+    expected = MODEL_DATES if TABLES[key].partition == "model_date" else VINTAGES
     assert history.get_materialized_partitions(dg.AssetKey(list(key))) == {day.isoformat() for day in expected}
 
 
 def test_each_stage_is_a_run_of_its_own_and_every_check_has_passed(history: dg.DagsterInstance) -> None:
     runs = history.get_runs(FINISHED)
     assert sorted(run.job_name for run in runs) == [
-        "batch", "close_vintages", "score_vintages", "train_models", "train_models",
+        "batch", "close_vintages", "gather_evidence", "score_vintages", "set_references", "train_models",
+        "train_models",
     ]  # fmt: skip
     told = [
         event.asset_check_evaluation_data
@@ -62,6 +68,7 @@ def test_each_stage_is_a_run_of_its_own_and_every_check_has_passed(history: dg.D
         *(("/".join(key), "keeps_its_contract") for key in TABLES),
         ("raw/loans_ledger", "every_record_is_accounted_for"),
         ("models/posterior", "sampled_well"),
+        ("models/backtest", "predicts_its_vintages"),
     }
     assert [check for check in told if not check.passed] == []
 
@@ -76,12 +83,13 @@ def test_the_catalogue_shows_rows_columns_and_the_version_of_the_table(
     assert shown["dagster/row_count"] == stored.height > 0
     assert shown["dagster/column_schema"] == column_schema(table)
     assert shown["delta_version"] == batched.lake.version(table)
-    if key[0] == "models":
+    if table.partition == "model_date" and key[1] not in ("binning", "reference"):
         latest = stored.filter(model_date=MODEL_DATES[-1]).height
         assert shown["dagster/partition_row_count"] == latest > 0
     else:
         assert sum(shown["partition_rows"].values()) == stored.height
-        assert set(shown["partition_rows"]) >= {day.isoformat() for day in VINTAGES}
+        days = MODEL_DATES if table.partition == "model_date" else VINTAGES
+        assert set(shown["partition_rows"]) >= {day.isoformat() for day in days}
 
 
 def test_reading_is_accounted_for_with_the_reasons_of_rejected_records(
@@ -100,17 +108,21 @@ def test_reliability_and_coefficients_are_shown_as_pictures(history: dg.DagsterI
     comparison = last_event(history, MODELS_COMPARISON.key).metadata
     posterior = last_event(history, MODELS_POSTERIOR.key).metadata
     pictures = [comparison[f"reliability_{MODEL_DATES[-1]}_{name}"] for name in FEATURE_SETS]
-    for picture in (*pictures, posterior["coefficients"]):
+    backtest = last_event(history, MODELS_BACKTEST.key).metadata
+    for picture in (*pictures, posterior["coefficients"], backtest["defaults_by_vintage"]):
         assert str(picture.value).startswith("![plot](data:image/png;base64,iVBORw0KGgo")
     assert "| posterior |" in str(comparison["figures"].value)
     assert posterior["r_hat_max"].value <= 1.01
 
 
-def test_both_models_are_compared_on_the_vintages_after_each_model_date(batched: World) -> None:
+def test_all_models_are_compared_on_the_vintages_after_each_model_date(batched: World) -> None:
     rows = batched.rows(MODELS_COMPARISON)
     features = batched.rows(FEATURES_LOANS)
     expected = [
-        (day, name, model) for day in MODEL_DATES for name in FEATURE_SETS for model in ("logistic", "posterior")
+        (day, name, model)
+        for day in MODEL_DATES
+        for name in FEATURE_SETS
+        for model in ("boosting", "logistic", "posterior")
     ]
     assert rows.select("model_date", "feature_set", "model").rows() == expected
     for row in rows.iter_rows(named=True):
@@ -119,13 +131,43 @@ def test_both_models_are_compared_on_the_vintages_after_each_model_date(batched:
         assert row["observed"] == pytest.approx(row["bads"] / row["rows"])
 
 
-def test_models_know_only_vintages_whose_first_year_was_over(batched: World) -> None:
+def test_benchmarks_know_only_vintages_whose_first_year_was_over(batched: World) -> None:
     features = batched.rows(FEATURES_LOANS)
-    for table in (MODELS_LOGISTIC, MODELS_DIAGNOSTICS):
+    for table in (MODELS_LOGISTIC, MODELS_BOOSTING):
         for row in batched.rows(table).iter_rows(named=True):
             known = features.filter(pl.col("vintage") < add_months(row["model_date"], -12))
             defaults = known.filter(pl.col("default_month") <= pl.col("vintage").dt.offset_by("12mo")).height
             assert (row["loans"], row["defaults"]) == (known.height, defaults)
+
+
+def test_posteriors_know_loans_of_every_age_as_far_as_they_were_observed(batched: World) -> None:
+    features = batched.rows(FEATURES_LOANS)
+    for row in batched.rows(MODELS_DIAGNOSTICS).iter_rows(named=True):
+        day = row["model_date"]
+        inside = pl.col("vintage").is_between(add_months(day, -24), add_months(day, -1))
+        # Observed until the month before the model date, and for five months at least.
+        tried = features.filter(inside & (pl.col("vintage") <= add_months(day, -1 - FIRST_TRIAL)))
+        defaults = tried.filter(pl.col("default_month") < day).height
+        repaid_before = tried.filter(pl.col("repaid_month") < pl.col("vintage").dt.offset_by(f"{FIRST_TRIAL}mo")).height
+        assert row["loans"] == tried.height - repaid_before
+        assert row["defaults"] == defaults
+        assert row["vintages"] == 24
+
+
+def test_the_evidence_of_every_window_adds_up_to_what_its_posterior_rests_on(batched: World) -> None:
+    evidence = batched.rows(MODELS_EVIDENCE)
+    summed = evidence.group_by("model_date", "feature_set", "reference").agg(
+        pl.col("loans", "defaults").sum(), pl.col("trials").sum().cast(pl.Float64)
+    )
+    kept = batched.rows(MODELS_DIAGNOSTICS).select(summed.columns)
+    assert_frame_equal(summed.sort("model_date", "feature_set"), kept)
+    assert evidence["vintage"].unique().sort().to_list() == VINTAGES[:27]
+
+
+def test_evidence_is_small(batched: World) -> None:
+    evidence = batched.rows(MODELS_EVIDENCE)
+    each = evidence.select("gradient", "information").estimated_size() / evidence.height
+    assert each < 1_000_000
 
 
 def test_every_posterior_is_kept_as_inference_data_as_well(batched: World) -> None:
