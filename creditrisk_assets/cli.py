@@ -107,17 +107,27 @@ def demo(loans: str | None, once: bool, port: int) -> None:
 @click.option("--outcomes", type=click.Choice(["as_known", "final"]), default="as_known", show_default=True,
               help="as_known: 12-month outcomes as known; final: split by issue date, final outcomes.")  # fmt: skip
 @click.option("--window", default=None, help="Training window in months, or expanding.  [default: the setting]")
+@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Write reliability by decile as PNG.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def evaluate(
-    model_date: date, first: date, last: date, features: str, outcomes: "Protocol", window: str | None, as_json: bool
+    model_date: date,
+    first: date,
+    last: date,
+    features: str,
+    outcomes: "Protocol",
+    window: str | None,
+    plot: Path | None,
+    as_json: bool,
 ) -> None:
-    """Train both models at a date and test them on later vintages in the lake."""
-    from creditrisk_assets.models.evaluation import evaluate_lake, table
+    """Train all models at a date and test them on later vintages in the lake."""
+    from creditrisk_assets.models.evaluation import calibration_png, evaluate_lake, table
     from creditrisk_assets.resources.delta import LakeError
 
     try:
         result = evaluate_lake(model_date, first, last, features, outcomes, window)
-    except (ValueError, LakeError) as error:
+        if plot is not None:
+            plot.write_bytes(calibration_png(result))
+    except (OSError, ValueError, LakeError) as error:
         raise click.ClickException(str(error)) from error
     click.echo(json.dumps(result, indent=2) if as_json else table(result))
 

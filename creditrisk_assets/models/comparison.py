@@ -14,8 +14,6 @@ from creditrisk_assets.models.posterior import SEED, fit_posterior
 from creditrisk_assets.resources.environments import add_months
 
 WINDOW: Window = 24
-
-
 MODELS = ("posterior", "logistic", "boosting")
 
 
@@ -32,9 +30,9 @@ def compare(
     """Fit all models on the training window of `model_date` and compare them on the vintages `first` to `last`.
 
     `rows`, `bads`, `outcomes` (the protocol), `models.{posterior,logistic,boosting}` with auc, ks,
-    brier, log_loss, mean_pd and observed, and the posterior's `diagnostics`. The posterior learns from
-    loans of every age, the others from outcomes known in full. ValueError names an empty or
-    one-sided training window, a missing column, an empty test population.
+    brier, log_loss, mean_pd and observed, `calibration` by model and decile, and the posterior's
+    `diagnostics`. The posterior learns from loans of every age, the others from outcomes known in full.
+    ValueError names an empty or one-sided training window, a missing column, an empty test population.
     """
     labelled, test = populations(features, model_date, first, last, protocol=protocol, window=window)
     exposed = learned_from(features, model_date, window, protocol)
@@ -48,4 +46,11 @@ def compare(
     outcome = test["outcome"].to_numpy()
     models = {name: metrics.summary(outcome, pd) for name, pd in pds.items()}
     rows, bads = [{model.pop(name) for model in models.values()}.pop() for name in ("rows", "bads")]
-    return {"rows": rows, "bads": bads, "outcomes": protocol, "models": models, "diagnostics": fit.diagnostics}
+    return {
+        "rows": rows,
+        "bads": bads,
+        "outcomes": protocol,
+        "models": models,
+        "calibration": {name: metrics.calibration(outcome, pd).to_dicts() for name, pd in pds.items()},
+        "diagnostics": fit.diagnostics,
+    }

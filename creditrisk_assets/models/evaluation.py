@@ -3,9 +3,12 @@
 from datetime import date
 from typing import Any
 
+import polars as pl
+
 from creditrisk_assets.contracts import FEATURES_LOANS
 from creditrisk_assets.models.comparison import compare
 from creditrisk_assets.models.outcomes import Protocol, Window
+from creditrisk_assets.models.reliability import deciles_png
 from creditrisk_assets.resources.delta import Lake
 from creditrisk_assets.resources.environments import settings
 
@@ -24,10 +27,10 @@ def parse_window(text: str) -> Window:
 def evaluate_lake(
     model_date: date, first: date, last: date, feature_set: str, outcomes: Protocol, window: str | None = None
 ) -> dict[str, Any]:
-    """Both models trained on features/loans as of `model_date` and tested on vintages `first` to `last`.
+    """All models trained on features/loans as of `model_date` and tested on vintages `first` to `last`.
 
-    `rows`, `bads`, `outcomes`, `models.<name>.{auc, ks, brier, log_loss, mean_pd, observed}`, with the
-    question repeated and the posterior's diagnostics. ValueError names an empty population; LakeError
+    `rows`, `bads`, `outcomes`, `models.<name>.{auc, ks, brier, log_loss, mean_pd, observed}`, `calibration` by
+    decile, with the question repeated and the posterior's diagnostics. ValueError names an empty population; LakeError
     a table that was never materialized.
     """
     values = settings()
@@ -41,6 +44,12 @@ def evaluate_lake(
         "window": chosen,
     }
     return {**asked, **compare(features, model_date, first, last, feature_set, outcomes, chosen)}
+
+
+def calibration_png(result: dict[str, Any]) -> bytes:
+    """Reliability by decile of every model of a result, as PNG."""
+    title = f"{result['features']}, vintages {result['from']} to {result['to']}, outcomes {result['outcomes']}"
+    return deciles_png({name: pl.DataFrame(rows) for name, rows in result["calibration"].items()}, title)
 
 
 def table(result: dict[str, Any]) -> str:

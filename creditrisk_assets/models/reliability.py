@@ -4,11 +4,18 @@ import io
 from collections.abc import Mapping
 from typing import Any
 
+import polars as pl
+
 from creditrisk_assets.models.metrics import calibration
 
 
 def reliability_png(outcome: Any, predictions: Mapping[str, Any], title: str = "") -> bytes:
-    """PNG bytes: mean PD against observed default rate by decile, one line per model in `predictions`.
+    """PNG bytes: mean PD against observed default rate by decile, one line per model in `predictions`."""
+    return deciles_png({name: calibration(outcome, pd) for name, pd in predictions.items()}, title)
+
+
+def deciles_png(tables: Mapping[str, pl.DataFrame], title: str = "") -> bytes:
+    """The same from tables as `metrics.calibration` makes them, by model.
 
     Drawn off screen with a figure of its own, so it is safe in any thread of any server.
     """
@@ -18,8 +25,7 @@ def reliability_png(outcome: Any, predictions: Mapping[str, Any], title: str = "
     figure = Figure(figsize=(6, 5), dpi=120, layout="constrained")
     axes = figure.subplots()
     top = 0.0
-    for name, pd in predictions.items():
-        table = calibration(outcome, pd)
+    for name, table in tables.items():
         x, y = 100 * table["mean_pd"].to_numpy(), 100 * table["observed"].to_numpy()
         axes.plot(x, y, marker="o", markersize=4, linewidth=1.2, label=name)
         top = max(top, float(x.max()), float(y.max()))
