@@ -8,6 +8,7 @@ one. The weights are then used, not only looked at: the published draws are resa
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,38 +68,38 @@ class _Survival:
     def __init__(self, design: Design, theta: Array) -> None:
         parts = design.parts
         self._design = design
-        self._baseline = np.ascontiguousarray(theta[:, parts["baseline"]])
         self._effects = np.ascontiguousarray(theta[:, parts["effects"]].T, np.float32)
-        unseen = np.zeros((1, len(theta)), np.float32)
-        self._groups = [
-            np.vstack([theta[:, parts[g.name]].T, unseen]).astype(np.float32) for g in design.binning.groups
-        ]
-        self._vintages = theta[:, parts["vintage"]].T.astype(np.float32)
-        odds = np.exp(self._baseline)
-        self._top = odds.max(axis=1)
+        unseen = np.zeros((1, len(theta)))
+        levels = [np.vstack([theta[:, parts[group.name]].T, unseen]) for group in design.binning.groups]
+        # Odds of levels are multiplied, not log-odds added: the exponential is taken once per level, not per loan.
+        self._levels = [_odds(values, 15) for values in (*levels, theta[:, parts["vintage"]].T)]
+        self._baseline = np.exp(theta[:, parts["baseline"]])
+        self._top = self._baseline.max(axis=1).astype(np.float32)
         signs = [(-1) ** term / (term + 1) for term in range(TERMS)]
-        powers = [sign * (design.periods.trials @ (odds ** (term + 1)).T) for term, sign in enumerate(signs)]
+        powers = [sign * (design.periods.trials @ (self._baseline ** (term + 1)).T) for term, sign in enumerate(signs)]
         self._powers = np.array(powers, np.float32)
 
     def __call__(self, loans: Coded) -> Array:
         """(S,): single precision per loan, summed in double; off by at most 0.005 nats over a million loans."""
         total = np.zeros(len(self._baseline))
-        columns, design = self._design.columns, self._design
+        columns, trials = self._design.columns, self._design.periods.trials
         table = columns.table.astype(np.float32)
         for start in range(0, len(loans), ROWS):
             block = loans.rows(slice(start, start + ROWS))
             matrix = np.empty((len(block), len(table)), np.float32)
             for place, (factor, values) in enumerate(zip(columns.factor, table, strict=True)):
                 matrix[:, place] = values[block.codes[factor]]
-            eta = matrix @ self._effects
-            for code, values in zip(block.codes[-2:], self._groups, strict=True):
-                eta += values[code]
-            eta += self._vintages[block.vintage]
-            np.clip(eta, -30, 30, out=eta)
             compiled(survive_trials)(
-                eta, np.exp(eta), block.months, design.periods.trials, self._baseline, self._powers, self._top, total
-            )
+                _odds(matrix @ self._effects, 40), *self._levels, block.codes[-2], block.codes[-1], block.vintage,
+                block.months, trials, self._baseline, self._powers, self._top, total,
+            )  # fmt: skip
         return total
+
+
+def _odds(log_odds: Any, most: float) -> NDArray[np.float32]:
+    """Single precision odds; log-odds end at `most`, so that products with those of levels stay finite."""
+    odds: NDArray[np.float32] = np.clip(log_odds, -most, most, dtype=np.float32, casting="same_kind", order="C")
+    return np.exp(odds, out=odds)
 
 
 def exact_log_likelihood(design: Design, loans: Coded, theta: Array) -> Array:

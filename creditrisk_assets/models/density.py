@@ -116,10 +116,12 @@ class Density:
 
     def _given(self, tau: Vector, phi: float) -> tuple[Matrix, Vector]:
         """Lower factor of the precision, and mean, of the group coefficients given scales and persistence."""
+        from scipy.linalg.lapack import dpotrs
+
         _, _, _, reduced, linear = self._eliminated
         precision = reduced + priors.group_precision(self.window.design, tau, phi)
         factor = np.asarray(np.linalg.cholesky(precision), np.float64)
-        return factor, np.linalg.solve(factor.T, np.linalg.solve(factor, linear))
+        return factor, dpotrs(factor, linear, lower=1)[0]
 
     def draw(self, scales: Matrix, persistence: Vector, generator: np.random.Generator) -> Matrix:
         """Coefficients (S, p): an exact draw for each row of scales (S, G) and persistence (S,)."""

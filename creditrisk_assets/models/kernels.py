@@ -175,30 +175,29 @@ def pds_of_loans(
             result[3 * h, i] = expected
 
 
-def survive_trials(
-    eta: Matrix, odds: Matrix, months: Vector, trials: Matrix, baseline: Matrix, powers: Cube, top: Vector,
-    total: Vector,
-) -> None:  # fmt: skip
-    """Sum over n loans of trials * log(1 + exp(eta + baseline)) for S draws, added to total (S,).
+def survive_trials(odds, first, second, time, one, two, when, months, trials, baseline, powers, top, total):  # type: ignore[no-untyped-def]
+    """Sum over n loans of trials * log(1 + odds * baseline) for S draws, added to total (S,).
 
-    eta and odds = exp(eta) (n, S) float32, baseline apart; months (n,), trials (months + 1, B), baseline (S, B);
-    powers (5, months + 1, S) float32: the terms of the logarithm's series, summed over bands; top (S,): largest
-    exp(baseline) of a draw. Five terms are exact to 2e-7 a trial up to odds of 0.1; beyond, the logarithm is taken.
+    odds (n, S) float32 of the effects, overwritten; first, second, time (levels, S) float32: odds of the levels
+    one, two, when (n,); months (n,), trials (months + 1, B), baseline (S, B): odds of the bands; powers
+    (5, months + 1, S) float32: the terms of the logarithm's series, summed over bands; top (S,) float32: largest
+    baseline of a draw. Five terms are exact to 2e-7 a trial up to odds of 0.1; beyond, the logarithm is taken.
     """
     for i in range(months.size):
-        reached = months[i]
-        highest = 0.0
+        reached, a, b, c = months[i], first[one[i]], second[two[i]], time[when[i]]
+        row = odds[i]
+        large = 0
         for j in range(total.size):
-            highest = max(highest, odds[i, j] * top[j])
-        if highest < 0.1:
+            row[j] *= a[j] * b[j] * c[j]
+            large += row[j] * top[j] >= 0.1
+        if large == 0:
             for j in range(total.size):
-                e = odds[i, j]
+                e = row[j]
                 series = powers[3, reached, j] + e * powers[4, reached, j]
                 series = powers[1, reached, j] + e * (powers[2, reached, j] + e * series)
                 total[j] += e * (powers[0, reached, j] + e * series)
         else:
             for j in range(total.size):
-                for b in range(baseline.shape[1]):
-                    if trials[reached, b] > 0.0:
-                        at = eta[i, j] + baseline[j, b]
-                        total[j] += trials[reached, b] * (max(at, 0.0) + math.log1p(math.exp(-abs(at))))
+                for k in range(baseline.shape[1]):
+                    if trials[reached, k] > 0.0:
+                        total[j] += trials[reached, k] * math.log1p(row[j] * baseline[j, k])
