@@ -28,6 +28,7 @@ def keeps_its_contract(table: Table) -> dg.AssetChecksDefinition:
     def keeps_its_contract(context: dg.AssetCheckExecutionContext, lake: Delta) -> dg.AssetCheckResult:
         frame = lake.lake.scan(table, check_days(context), of_none=True)
         shape = table.shape_differences(frame.collect_schema())
+        shape += [f"{name} is not declared" for name in lake.lake.columns(table) if name not in table.schema]
         broken = {} if shape else table.violations(frame)
         repeated = 0 if shape else _repeated_keys(table, frame)
         return dg.AssetCheckResult(

@@ -93,12 +93,17 @@ def predicate(table: Table, partitions: Sequence[date] | None) -> str | None:
 
 
 def prepared(table: Table, frame: pl.LazyFrame | pl.DataFrame) -> pl.DataFrame:
-    """The rows to store: declared columns and types, categories as text, sorted by the primary key."""
+    """The rows to store: the declared columns, no others, categories as text, sorted by the primary key."""
     lazy = frame.lazy()
     given = lazy.collect_schema()
     missing = [name for name in table.schema if name not in given]
     if missing:
         raise LakeError(f"{table.name}: the frame lacks the declared {listed(missing)}; it has {listed(given)}")
+    strange = [name for name in given if name not in table.schema]
+    if strange:
+        raise LakeError(
+            f"{table.name} declares no column {listed(strange)}: declare it in contracts.py, or leave it out"
+        )
     lazy = table.conform(lazy).with_columns(cs.by_dtype(pl.Categorical, pl.Enum).cast(pl.String))
     if table.primary:
         lazy = lazy.sort(table.primary)

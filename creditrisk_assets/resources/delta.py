@@ -74,6 +74,10 @@ class Lake:
         """Newest version of the table; LakeError when it was never written."""
         return self.open(table).version()
 
+    def columns(self, table: Table) -> list[str]:
+        """Names of the columns as stored, declared or not; LakeError when the table was never written."""
+        return [field.name for field in self.open(table).schema().fields]
+
     def scan(
         self,
         table: Table,
@@ -113,13 +117,14 @@ class Lake:
         if "://" in self.root or unquote(stored.table_uri) == stored.table_uri:
             return pl.scan_delta(stored, storage_options=dict(self.storage_options) or None)
         files = [Path(self.uri(table), unquote(path)) for path in pl.DataFrame(stored.get_add_actions())["path"]]
-        schema = {name: table.schema[name] for name in (field.name for field in stored.schema().fields)}
+        names = [field.name for field in stored.schema().fields]
+        schema = {name: table.schema[name] for name in names if name in table.schema}
         if not files:
             return pl.LazyFrame(schema=schema)
         column = table.partition
         return pl.scan_parquet(
-            files, glob=False, hive_partitioning=column is not None, missing_columns="insert", schema=schema,
-            hive_schema={column: pl.Date} if column else None,
+            files, glob=False, hive_partitioning=column is not None, missing_columns="insert",
+            extra_columns="ignore", schema=schema, hive_schema={column: pl.Date} if column else None,
         )  # fmt: skip
 
     def overwrite(

@@ -53,6 +53,17 @@ def test_a_missing_column_fails_the_contract_check_which_names_it(tmp_path: Path
     assert told == {"shape": "clean is missing", "broken_rows": {}, "repeated_keys": 0}
 
 
+def test_a_column_stored_beside_the_declared_ones_fails_the_contract_check(tmp_path: Path, ingested: World) -> None:
+    from deltalake import write_deltalake
+
+    world = ingested.copy(tmp_path)
+    rows = world.only(FEATURES_LOANS, VINTAGE).with_columns(recovered=pl.lit(100.0))
+    where = f"vintage = DATE '{VINTAGE}'"
+    write_deltalake(world.lake.uri(FEATURES_LOANS), rows, mode="overwrite", schema_mode="merge", predicate=where)
+    told = checked(world, "keeps_its_contract", "features/loans", VINTAGE)
+    assert told == {"shape": "recovered is not declared", "broken_rows": {}, "repeated_keys": 0}
+
+
 @pytest.mark.parametrize("table", [RAW_LOANS, RAW_LOANS_QUARANTINE], ids=lambda table: table.key[1])
 def test_the_accounting_check_fails_when_a_row_disappears(tmp_path: Path, ingested: World, table: Table) -> None:
     world = ingested.copy(tmp_path)

@@ -145,10 +145,10 @@ def test_rows_outside_the_named_partitions_are_refused_by_name(lake: Lake, frame
         lambda frame: frame.with_columns(pl.col("vintage").cast(pl.Datetime("ms"))),
         lambda frame: frame.with_columns(pl.col("loan_id").cast(pl.Categorical)),
         lambda frame: frame.with_columns(pl.col("loan_id").cast(pl.Enum(frame["loan_id"].unique()))),
-        lambda frame: frame.with_columns(pl.col("amount").cast(pl.Int16), scratch=1),
+        lambda frame: frame.with_columns(pl.col("amount").cast(pl.Int16)),
         lambda frame: frame.lazy(),
     ],
-    ids=["timestamp", "categorical", "enum", "integer amount and a scratch column", "lazy"],
+    ids=["timestamp", "categorical", "enum", "integer amount", "lazy"],
 )
 def test_a_frame_is_cast_to_its_contract(
     lake: Lake, given: Callable[[pl.DataFrame], pl.DataFrame | pl.LazyFrame]
@@ -174,6 +174,12 @@ def test_declared_categories_are_stored_as_text(lake: Lake) -> None:
 def test_a_missing_column_is_named(lake: Lake) -> None:
     with pytest.raises(LakeError, match="raw/loans: the frame lacks the declared amount"):
         lake.overwrite(LOANS, loans(JANUARY).drop("amount"), [JANUARY])
+
+
+def test_an_undeclared_column_is_named_and_nothing_is_written(lake: Lake) -> None:
+    with pytest.raises(LakeError, match="raw/loans declares no column future: declare it"):
+        lake.overwrite(LOANS, loans(JANUARY).with_columns(future=1), [JANUARY])
+    assert not lake.exists(LOANS)
 
 
 def test_writing_the_same_content_in_another_order_gives_the_same_table(lake: Lake) -> None:
