@@ -293,6 +293,7 @@ MODELS_EVIDENCE = Table(
         _model_date,
         _feature_set,
         Column("reference", Text, "version of the reference it was expanded at", nullable=False),
+        Column("content", Text, "digest of the loans it was made of: bins, months and outcomes", nullable=False),
         Column("own", Real, "effect of the vintage itself at the expansion", "log-odds", nullable=False),
         Column("log_likelihood", Real, "exact log-likelihood of the vintage there", "nats", nullable=False),
         _vector("gradient", meaning="its gradient by the shared coefficients"),

@@ -128,18 +128,28 @@ def evidence_rows(features: pl.DataFrame, vintages: list[date], expansion: Expan
     covariance = expansion.reference.covariance
     tables = None if covariance is None else shared_tables(design, covariance)
     rows = [
-        _row(vintage, expansion, expand(design, loans[place], expansion.reference, tables=tables))
+        _row(vintage, expansion, loans[place], expand(design, loans[place], expansion.reference, tables=tables))
         for vintage, place in wanted
     ]
     return MODELS_EVIDENCE.conform(pl.LazyFrame(rows, schema=MODELS_EVIDENCE.schema)).collect()
 
 
-def _row(vintage: date, expansion: Expansion, evidence: Evidence) -> dict[str, Any]:
+def _content(loans: Coded) -> str:
+    """Twelve digits that change when a bin, a month or an outcome does of any loan that was tried."""
+    tried = loans.rows(np.flatnonzero(loans.months))
+    digest = hashlib.blake2b(digest_size=6)
+    for part in (tried.codes, tried.months, tried.outcome):
+        digest.update(part.tobytes())
+    return digest.hexdigest()
+
+
+def _row(vintage: date, expansion: Expansion, loans: Coded, evidence: Evidence) -> dict[str, Any]:
     return {
         "vintage": vintage,
         "model_date": expansion.model_date,
         "feature_set": expansion.design.feature_set,
         "reference": expansion.version,
+        "content": _content(loans),
         "own": evidence.own,
         "log_likelihood": evidence.log_likelihood,
         "gradient": evidence.gradient.tolist(),
@@ -167,20 +177,30 @@ def window_of(expansion: Expansion, rows: pl.DataFrame, loans: Coded) -> tuple[W
     evidence, or evidence of another reference or of other loans.
     """
     design, point = expansion.design, expansion.reference.point
+    if len(loans) and not 0 <= loans.vintage.min() <= loans.vintage.max() < len(design.vintages):
+        raise _stale(expansion, "of the window", "there are loans of vintages that its reference did not know")
     mine = rows.filter(pl.col("model_date") == expansion.model_date, pl.col("feature_set") == design.feature_set)
     by_month = {row["vintage"]: row for row in mine.iter_rows(named=True)}
     found = []
     for vintage, now in zip(design.vintages, by_vintage(design, loans), strict=True):
-        row = by_month.get(vintage)
-        tried, bad = int((now.months > 0).sum()), int((now.outcome & (now.months > 0)).sum())
-        counts = (row["loans"], row["defaults"]) if row else (0, 0)
-        if counts != (tried, bad) or (row and row["reference"] != expansion.version):
-            raise StaleEvidenceError(
-                f"models/evidence of vintage {vintage:%Y-%m} is not that of model date {expansion.model_date:%Y-%m} "
-                f"({design.feature_set}): it holds {counts[0]} loans and {counts[1]} defaults, the features "
-                f"{tried} and {bad}. Materialise models/reference of this model date and then models/evidence of "
-                f"vintages {design.vintages[0]:%Y-%m} to {design.vintages[-1]:%Y-%m}"
-            )
+        row, tried = by_month.get(vintage), now.months > 0
+        if row is None and tried.any():
+            raise _stale(expansion, f"of vintage {vintage:%Y-%m}", f"there is none of its {tried.sum()} loans")
+        if row and row["reference"] != expansion.version:
+            raise _stale(expansion, f"of vintage {vintage:%Y-%m}", "it was expanded at another reference")
+        if row and row["content"] != _content(now):
+            then = f"{row['loans']} loans with {row['defaults']} defaults"
+            told = f"{then} have become {tried.sum()} with {(now.outcome & tried).sum()}, or other features"
+            raise _stale(expansion, f"of vintage {vintage:%Y-%m}", told)
         nothing = Evidence(point, 0.0, 0.0, np.zeros(point.size), np.zeros((point.size,) * 2), 0, 0.0, 0)
         found.append(_evidence(row, point) if row else nothing)
     return total(design, found), found
+
+
+def _stale(expansion: Expansion, which: str, why: str) -> StaleEvidenceError:
+    first, last = expansion.design.vintages[0], expansion.design.vintages[-1]
+    return StaleEvidenceError(
+        f"models/evidence {which} does not fit model date {expansion.model_date:%Y-%m} "
+        f"({expansion.design.feature_set}): {why}. Materialise models/reference of this model date and then "
+        f"models/evidence of vintages {first:%Y-%m} to {last:%Y-%m}"
+    )
