@@ -173,9 +173,12 @@ def refuse_unusable(frame: pl.DataFrame, columns: Sequence[str], numbers: Sequen
     absent = [name for name in columns if name not in frame.columns]
     if absent:
         raise ValueError(f"features/loans has no column {', '.join(map(repr, absent))}: materialise it again")
-    later = [name for name in columns if FEATURES_LOANS.column(name).known not in ("application", "key")]
+    known = FEATURES_LOANS.names("application", "key")
+    later = [name for name in columns if name not in known]
     if later:
         raise ValueError(f"{', '.join(map(repr, later))} is known after application only: it can never be a feature")
+    if not numbers:
+        return
     infinite = frame.select(pl.col(name).cast(pl.Float64).is_infinite().any() for name in numbers).row(0, named=True)
     broken = [name for name, found in infinite.items() if found]
     if broken:

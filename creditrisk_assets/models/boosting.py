@@ -20,7 +20,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from creditrisk_assets.models.binning import CATEGORIES, GROUPS, NUMERICS
+from creditrisk_assets.models.binning import CATEGORIES, GROUPS, NUMERICS, refuse_unusable
 from creditrisk_assets.models.outcomes import ORDER
 
 SEED = 20_110_101
@@ -193,7 +193,7 @@ def _fitted(frame: pl.DataFrame, feature_set: str, seed: int) -> tuple[Any, tupl
         raise ValueError(f"feature set is {feature_set!r}: use one of {', '.join(NUMERICS)}")
     if "outcome" not in frame.columns:
         raise ValueError("the training population has no column 'outcome': take it from models.outcomes.training")
-    _require(frame, (*ORDER, *CATEGORICALS, *NUMERICS[feature_set]))
+    refuse_unusable(frame, (*ORDER, *CATEGORICALS, *NUMERICS[feature_set]), ())
     frame = frame.sort(ORDER)
     outcome = frame["outcome"].to_numpy()
     if outcome.all() or not outcome.any():

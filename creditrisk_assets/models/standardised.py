@@ -20,7 +20,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from creditrisk_assets.models.binning import CATEGORIES, GROUPS, NUMERICS
+from creditrisk_assets.models.binning import CATEGORIES, GROUPS, NUMERICS, refuse_unusable
 
 FEWEST_VALUES = 20
 FEWEST_MISSING = 0.001
@@ -198,15 +198,13 @@ def _fit_category(frame: pl.DataFrame, name: str) -> Category | None:
 def fit_standardised(frame: pl.DataFrame, feature_set: str) -> Standardised:
     """Means, scales and levels of a training window (`frame`: rows of features/loans, at least one).
 
-    ValueError for an unknown feature set, an absent column, an infinite value or an empty frame.
+    ValueError for an unknown feature set, an absent or later column, an infinite value or an empty frame.
     """
     if feature_set not in NUMERICS:
         raise ValueError(f"feature set is {feature_set!r}: use one of {', '.join(NUMERICS)}")
     if frame.is_empty():
         raise ValueError("the design needs a training window with loans: load older vintages or widen the window")
-    absent = [n for n in (*NUMERICS[feature_set], *CATEGORIES, *GROUPS) if n not in frame.columns]
-    if absent:
-        raise ValueError(f"features/loans has no column {', '.join(map(repr, absent))}: materialise it again")
+    refuse_unusable(frame, (*NUMERICS[feature_set], *CATEGORIES, *GROUPS), ())
     numerics = [numeric for name in NUMERICS[feature_set] if (numeric := _fit_numeric(frame, name))]
     categories = [category for name in CATEGORIES if (category := _fit_category(frame, name))]
     groups = [
