@@ -98,6 +98,53 @@ def demo(loans: str | None, once: bool, port: int) -> None:
         raise click.ClickException(str(error)) from error
 
 
+class TopicOption(click.ParamType[tuple[str, int]]):
+    """A topic with its number of partitions, written as loan-applications:4."""
+
+    name = "name:partitions"
+
+    def convert(
+        self, value: str | tuple[str, int], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, int]:
+        """Name and number."""
+        if isinstance(value, tuple):
+            return value
+        name, _, partitions = value.rpartition(":")
+        if not name or not partitions.isdecimal():
+            self.fail(f"{value!r} is not a topic with its partitions; write it as loan-applications:4", param, ctx)
+        return name, int(partitions)
+
+
+@main.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=9092, show_default=True, help="0 takes any free port.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="A loopback address; any other is refused.")
+@click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Folder of the logs.  [default: broker "
+              "in the data folder]")  # fmt: skip
+@click.option("--topic", "topics", type=TopicOption(), multiple=True, help="Topic to have; may be repeated.")
+@click.option("--retention-hours", type=click.FloatRange(min=0), default=168, show_default=True)
+@click.option("--fsync", is_flag=True, help="On disk before it is acknowledged: slower, outlives a power cut.")
+def broker(
+    port: int, host: str, data: Path | None, topics: tuple[tuple[str, int], ...], retention_hours: float, fsync: bool
+) -> None:
+    """Run the development broker; it is not Apache Kafka.
+
+    It speaks the Kafka protocol on this machine only: one node, durable, no replication, no
+    transactions, no passwords. Anything else runs Apache Kafka and sets CREDITRISK_KAFKA_BOOTSTRAP.
+    """
+    from creditrisk_assets.local.broker.errors import BrokerError
+    from creditrisk_assets.local.broker.log import Limits, LogDamagedError
+    from creditrisk_assets.local.broker.node import BrokerSettings, FolderInUseError
+    from creditrisk_assets.local.broker.run import run
+    from creditrisk_assets.local.broker.server import NotLoopbackError
+    from creditrisk_assets.resources.environments import DATA
+
+    limits = Limits(retention_ms=int(retention_hours * 3_600_000))
+    try:
+        run(BrokerSettings(data or DATA / "broker", host, port, fsync, limits), topics, click.echo)
+    except (OSError, BrokerError, LogDamagedError, FolderInUseError, NotLoopbackError) as error:
+        raise click.ClickException(str(error)) from error
+
+
 @main.command()
 @click.option("--model-date", type=MONTH, required=True, help="What was known when training: nothing later.")
 @click.option("--from", "first", type=MONTH, required=True, help="First test vintage.")

@@ -1,0 +1,1 @@
+"""One function for every API: the node and a request in, a response out."""
