@@ -10,23 +10,10 @@ from hypothesis import strategies as st
 
 from creditrisk_assets.models import outcomes
 from creditrisk_assets.resources.environments import add_months
-from creditrisk_assets_tests.models.simulated import simulated_book
+from creditrisk_assets_tests.models.simulated import as_shown, simulated_book
 
 BOOK = simulated_book(1500, vintages=30)
 MODEL = date(2011, 7, 1)
-
-
-def shorter(observed: date) -> pl.DataFrame:
-    """The book as a file of an earlier month would have shown it."""
-    seen = pl.col("default_month") <= observed
-    months = (observed.year - pl.col("vintage").dt.year()) * 12 + observed.month - pl.col("vintage").dt.month()
-    return BOOK.filter(pl.col("vintage") <= observed).with_columns(
-        pl.when(seen).then("default_month").alias("default_month"),
-        (pl.col("defaulted") & seen.fill_null(False)).alias("defaulted"),
-        pl.lit(observed).alias("observed_month"),
-        months.cast(pl.Int32).alias("observed_months"),
-        (months >= pl.col("term_months")).alias("term_elapsed"),
-    )
 
 
 @settings(deadline=None)
@@ -35,7 +22,7 @@ def test_what_happens_later_does_not_change_what_was_known(day: date, horizon: i
     as_of = day.replace(day=1)
     late = outcomes.as_known(BOOK.lazy(), as_of, horizon).select("loan_id", "outcome").collect()
     closed = add_months(as_of, -1)  # the last month that is over at the as-of date
-    early = outcomes.as_known(shorter(closed).lazy(), as_of, horizon).select("loan_id", "outcome").collect()
+    early = outcomes.as_known(as_shown(BOOK, closed).lazy(), as_of, horizon).select("loan_id", "outcome").collect()
     assert late.equals(early)
 
 
@@ -68,7 +55,7 @@ def test_a_default_after_the_horizon_is_no_default_within_it() -> None:
 
 
 def test_final_outcomes_wait_for_the_end_of_the_term() -> None:
-    assert outcomes.final(shorter(date(2011, 1, 1)).lazy()).collect().is_empty()
+    assert outcomes.final(as_shown(BOOK, date(2011, 1, 1)).lazy()).collect().is_empty()
 
 
 def test_an_empty_window_names_itself_and_the_remedy() -> None:
@@ -84,7 +71,7 @@ def test_a_one_sided_window_is_refused(bad: bool, words: str) -> None:
 
 def test_an_empty_test_population_is_refused() -> None:
     with pytest.raises(ValueError, match="observed for 12 months: take older test vintages"):
-        outcomes.out_of_time(shorter(MODEL).lazy(), MODEL, MODEL, MODEL, "as_known")
+        outcomes.out_of_time(as_shown(BOOK, MODEL).lazy(), MODEL, MODEL, MODEL, "as_known")
 
 
 def test_a_test_before_the_model_date_is_refused() -> None:

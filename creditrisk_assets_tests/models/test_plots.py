@@ -7,7 +7,7 @@ from datetime import date
 
 import polars as pl
 
-from creditrisk_assets.models.plots import SHOWN, as_markdown, coefficients_png, embedded
+from creditrisk_assets.models.plots import SHOWN, as_markdown, coefficients_png, embedded, vintages_png
 from creditrisk_assets.models.reliability import reliability_png
 
 
@@ -46,8 +46,9 @@ def test_coefficients_are_drawn_taller_the_more_there_are_up_to_a_limit() -> Non
     assert heights[0] < heights[1] < heights[2] == heights[3]
 
 
-def test_groups_scales_and_the_intercept_are_not_drawn() -> None:
-    others = [f"{name}[x]" for name in ("purpose", "addr_state", "vintage", "scale")] + ["intercept"]
+def test_groups_scales_and_baselines_are_not_drawn() -> None:
+    others = [f"{name}[x]" for name in ("purpose", "addr_state", "vintage", "scale", "baseline")]
+    others += ["persistence"]
     rows = pl.DataFrame({"parameter": others}).with_columns(mean=9.0, low=8.0, high=10.0)
     common = parameters(4)
     assert coefficients_png(pl.concat([common, rows])) == coefficients_png(common)
@@ -67,3 +68,26 @@ def test_reliability_is_a_picture_of_every_model() -> None:
     two = reliability_png(outcome, {"posterior": pd, "logistic": pd / 2}, "title")
     assert len(pixels(one)) == len(pixels(two)) == 3
     assert one != two
+
+
+def backtested(trials: list[int]) -> pl.DataFrame:
+    count = len(trials)
+    return pl.DataFrame(
+        {
+            "vintage": [date(2010, month + 1, 1) for month in range(count)],
+            "trials": trials,
+            "defaults": [number // 50 for number in trials],
+            "expected_left_out": [number / 45 for number in trials],
+            "low_left_out": [number / 90 for number in trials],
+            "high_left_out": [number / 30 for number in trials],
+        }
+    )
+
+
+def test_vintages_are_drawn_in_order_and_those_without_a_trial_are_not() -> None:
+    table = backtested([900, 800, 700, 600])
+    picture = vintages_png(table)
+    assert pixels(picture)[2] == 4
+    assert vintages_png(table.reverse()) == picture
+    assert vintages_png(backtested([900, 800, 700, 600, 0])) == picture
+    assert vintages_png(table.with_columns(pl.col("defaults") + 5)) != picture
