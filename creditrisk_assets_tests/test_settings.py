@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from creditrisk_assets.resources.environments import (
     DATA,
@@ -30,10 +31,21 @@ VALUES: list[tuple[str, str, object]] = [
     ("first_model_date", "2011-01", date(2011, 1, 1)),
     ("model_every_months", "6", 6),
     ("training_window", "36", 36),
+    ("policy", "/data/policy.yaml", Path("/data/policy.yaml")),
     ("feature_set", "application_with_price", "application_with_price"),
     ("base_points", "500", 500.0),
     ("base_odds", "20", 20.0),
     ("points_to_double_odds", "40", 40.0),
+    ("kafka_bootstrap", "kafka-1:9092,kafka-2:9092", "kafka-1:9092,kafka-2:9092"),
+    ("kafka_security_protocol", "SASL_SSL", "SASL_SSL"),
+    ("kafka_sasl_mechanism", "SCRAM-SHA-512", "SCRAM-SHA-512"),
+    ("kafka_sasl_username", "scorer", "scorer"),
+    ("kafka_sasl_password", "told to nobody", SecretStr("told to nobody")),
+    ("kafka_ssl_cafile", "/tls/ca.pem", Path("/tls/ca.pem")),
+    ("kafka_ssl_certfile", "/tls/own.pem", Path("/tls/own.pem")),
+    ("kafka_ssl_keyfile", "/tls/own.key", Path("/tls/own.key")),
+    ("kafka_ssl_password", "told to nobody", SecretStr("told to nobody")),
+    ("kafka_ssl_check_hostname", "false", False),
 ]
 BAD = [
     ("first_vintage", "June 2007", "'June 2007' is not a month; write it as 2011-01"),
