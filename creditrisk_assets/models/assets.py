@@ -116,23 +116,21 @@ def evidence(context: dg.AssetExecutionContext, features: pl.LazyFrame, lake: De
     ins={
         "features": _loans(window_of_a_model),
         "evidence": dg.AssetIn(list(MODELS_EVIDENCE.key), partition_mapping=window_of_a_model),
-        "reference": dg.AssetIn(list(MODELS_REFERENCE.key)),
     },
+    deps=[list(MODELS_REFERENCE.key)],
     partitions_def=model_dates,
     backfill_policy=SINGLE_RUN,
     pool="mcmc",
     can_subset=True,
 )
 def models_posterior(
-    context: dg.AssetExecutionContext,
-    features: pl.LazyFrame,
-    evidence: pl.LazyFrame,
-    reference: pl.LazyFrame,
-    lake: Delta,
+    context: dg.AssetExecutionContext, features: pl.LazyFrame, evidence: pl.LazyFrame, lake: Delta
 ) -> Iterator[dg.Output[pl.DataFrame]]:
     """Add up what the vintages of each training window say, draw from the posterior, certify and keep it."""
     kept: list[artifacts.KeptPosterior] = []
-    references = reference.collect()
+    references = pl.DataFrame(schema=MODELS_REFERENCE.schema)
+    if lake.lake.exists(MODELS_REFERENCE):  # it does not while no model date had anything to learn
+        references = lake.lake.scan(MODELS_REFERENCE, _dates(context)).collect()
     for model_date in _dates(context):
         mine = list(records.expansions(references.filter(pl.col("model_date") == model_date)))
         if not mine:
