@@ -73,7 +73,8 @@ def test_without_a_folder_for_machine_code_it_is_compiled_for_the_process(monkey
     def one() -> int:
         return 1
 
-    assert kernels.compiled(one) == ("compiled", one)
+    found: Any = kernels.compiled(one)
+    assert found == ("compiled", one)
     assert [bool(options.get("cache")) for options in asked] == [True, False]
     assert all(options["nogil"] for options in asked)
 

@@ -35,12 +35,12 @@ from creditrisk_assets.models.artifacts import (
 from creditrisk_assets.models.boosting import fit_boosting
 from creditrisk_assets.models.exposure import learned_from
 from creditrisk_assets.models.logistic import fit_logistic
-from creditrisk_assets.models.outcomes import training
+from creditrisk_assets.models.outcomes import Window, training
 from creditrisk_assets.models.records import Expansion, StaleEvidenceError, evidence_rows, fit_expansion
 from creditrisk_assets_tests.models.simulated import simulated_life
 
 MODEL_DATE = date(2011, 7, 1)
-WINDOW = "expanding"
+WINDOW: Window = "expanding"
 BOOK = simulated_life(4_000, vintages=24, seed=12, level=-3.6, observed=date(2013, 6, 1))
 
 

@@ -264,8 +264,11 @@ def test_the_loans_themselves_say_what_their_evidence_says(monkeypatch: pytest.M
     assert direct.diagnostics["sampled"] and direct.passed
     exact, near = direct.posterior, evidence.posterior
     spread = np.sqrt(np.diag(exact.covariance))
-    assert np.abs((near.mean - exact.mean) / spread).max() < 0.25
-    assert np.abs(np.sqrt(np.diag(near.covariance)) / spread - 1).max() < 0.2
+    away, ratio = np.abs(near.mean - exact.mean) / spread, np.sqrt(np.diag(near.covariance)) / spread
+    fixed = exact.design.parts["effects"].stop
+    assert away[:fixed].max() < 0.1 and away.max() < 0.3
+    # Six hundred loans leave the scales open, and the spread of a group with them.
+    assert np.abs(ratio[:fixed] - 1).max() < 0.08 and np.abs(ratio - 1).max() < 0.35
     one, other = near.predict(BOOK), exact.predict(BOOK)
     assert (one["log_odds"] - other["log_odds"]).abs().mean() < 0.05  # type: ignore[operator]
     assert (one["pd"] - other["pd"]).abs().max() < 0.03  # type: ignore[operator]

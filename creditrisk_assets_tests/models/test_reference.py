@@ -6,6 +6,7 @@ import pytest
 from creditrisk_assets.models import priors
 from creditrisk_assets.models import reference as module
 from creditrisk_assets.models.density import Density
+from creditrisk_assets.models.design import Coded
 from creditrisk_assets.models.evidence import total
 from creditrisk_assets.models.reference import (
     LIKELY_PERSISTENCE,
@@ -56,7 +57,7 @@ def test_loans_fall_to_the_vintages_of_the_design_and_others_to_none() -> None:
     assert [set(loans.vintage) for loans in VINTAGES] == [{place} for place in range(18)]
     gap = by_vintage(DESIGN, LOANS.rows(np.flatnonzero(LOANS.vintage != 4)))
     assert [len(loans) for loans in gap] == [0 if place == 4 else len(v) for place, v in enumerate(VINTAGES)]
-    shifted = module.Coded(LOANS.codes, LOANS.vintage - 5, LOANS.months, LOANS.outcome)
+    shifted = Coded(LOANS.codes, LOANS.vintage - 5, LOANS.months, LOANS.outcome)
     assert [len(loans) for loans in by_vintage(DESIGN, shifted)] == [len(v) for v in VINTAGES[5:]] + [0] * 5
 
 
