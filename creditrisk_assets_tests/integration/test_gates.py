@@ -12,14 +12,17 @@ from polars.testing import assert_frame_equal
 from creditrisk_assets.automation import Stage, run_stage
 from creditrisk_assets.contracts import (
     FEATURES_LOANS,
+    MODELS_BACKTEST,
     MODELS_COMPARISON,
     MODELS_DIAGNOSTICS,
+    MODELS_MOMENTS,
     MODELS_PARAMETERS,
     MODELS_POSTERIOR,
     SCORES_LINEAGE,
     SCORES_LOANS,
 )
 from creditrisk_assets.models import artifacts
+from creditrisk_assets.models.records import Expansion
 from creditrisk_assets_tests.world import MODEL_DATES, VINTAGES, World, checked
 
 EARLIER, LATER = MODEL_DATES
@@ -80,20 +83,37 @@ def test_a_lake_without_models_leaves_every_loan_unscored(tmp_path: Path, ingest
     assert world.rows(SCORES_LOANS).is_empty()
 
 
+def test_a_vintage_unlike_its_book_is_warned_of_and_ends_nothing(tmp_path: Path, batched: World) -> None:
+    world = batched.copy(tmp_path)
+    unlike = world.only(MODELS_BACKTEST, LATER).with_columns(low_left_out=0.0, high_left_out=0.0)
+    world.lake.overwrite(MODELS_BACKTEST, unlike, [LATER])
+    key = dg.AssetCheckKey(dg.AssetKey(list(MODELS_BACKTEST.key)), "predicts_its_vintages")
+    job = dg.define_asset_job("some", selection=dg.AssetSelection.checks(key))
+    definitions = dg.Definitions.merge(world.definitions, dg.Definitions(jobs=[job]))
+    said: list[str] = []
+    with dg.DagsterInstance.ephemeral() as instance:
+        run_stage(Stage("check", "some", str(LATER), str(LATER), 1), definitions, instance, said.append)
+    (told,) = said
+    assert told.startswith("check failed: models/backtest predicts_its_vintages (")
+    assert "held_left_out: 0" in told
+
+
 def test_the_batch_keeps_a_failing_posterior_tells_of_it_and_goes_on(
     tmp_path: Path, batched: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = batched.copy(tmp_path)
     failing(world, LATER)
-    tables = [batched.rows(table) for table in (MODELS_POSTERIOR, MODELS_PARAMETERS)]
-    bad = world.only(MODELS_DIAGNOSTICS, LATER)
+    stored = [batched.rows(table) for table in (MODELS_POSTERIOR, MODELS_PARAMETERS, MODELS_MOMENTS)]
+    stored += [world.only(MODELS_DIAGNOSTICS, LATER), batched.rows(MODELS_BACKTEST)]
 
     def sampled_badly(
-        features: pl.LazyFrame, model_date: date, feature_set: str, window: object
+        features: pl.LazyFrame, evidence: pl.DataFrame, expansion: Expansion, window: object
     ) -> artifacts.KeptPosterior:
-        mine = {"model_date": model_date, "feature_set": feature_set}
-        draws, parameters, diagnostics = (frame.filter(**mine) for frame in (*tables, bad))
-        return artifacts.KeptPosterior(draws, parameters, diagnostics, b"\x89HDF", "sampled badly")
+        mine = {"model_date": expansion.model_date, "feature_set": expansion.design.feature_set}
+        draws, parameters, moments, diagnostics, backtest = (frame.filter(**mine) for frame in stored)
+        return artifacts.KeptPosterior(
+            draws, parameters, moments, diagnostics, backtest, {"median": 0.1}, b"\x89HDF", "sampled badly"
+        )
 
     # Only the outcome of the fit is given; run, tables, checks and what follows are the real ones.
     monkeypatch.setattr(artifacts, "fit_as_known", sampled_badly)

@@ -7,16 +7,19 @@ import pytest
 
 from creditrisk_assets.columns import Table
 from creditrisk_assets.contracts import (
+    MODELS_BINNING,
+    MODELS_REFERENCE,
     RAW_LOANS,
     RAW_LOANS_LEDGER,
     RAW_LOANS_QUARANTINE,
     SCORES_LINEAGE,
     SCORES_LOANS,
 )
-from creditrisk_assets_tests.world import VINTAGES, World, assert_same_tables
+from creditrisk_assets_tests.world import MODEL_DATES, VINTAGES, World, assert_same_tables
 
 RAW, SCORES = (RAW_LOANS, RAW_LOANS_QUARANTINE, RAW_LOANS_LEDGER), (SCORES_LOANS, SCORES_LINEAGE)
-ALL = [(table, RAW) for table in RAW] + [(table, SCORES) for table in SCORES]
+REFERENCES = (MODELS_BINNING, MODELS_REFERENCE)
+ALL = [(table, family) for family in (RAW, REFERENCES, SCORES) for table in family]
 
 
 def materialised(result: dg.ExecuteInProcessResult) -> set[str]:
@@ -28,11 +31,11 @@ def materialised(result: dg.ExecuteInProcessResult) -> set[str]:
 def test_one_table_alone_brings_its_siblings_along(
     tmp_path: Path, batched: World, table: Table, family: tuple[Table, ...]
 ) -> None:
-    world, vintages = batched.copy(tmp_path), VINTAGES[24:26]
-    for sibling in family:  # fallen behind: the rows of these vintages are gone
-        world.lake.overwrite(sibling, world.rows(sibling).clear(), vintages)
+    world, days = batched.copy(tmp_path), MODEL_DATES if family is REFERENCES else VINTAGES[24:26]
+    for sibling in family:  # fallen behind: the rows of these partitions are gone
+        world.lake.overwrite(sibling, world.rows(sibling).clear(), days)
     before = {sibling: world.lake.version(sibling) for sibling in family}
-    result = world.run(f'key:"{table.name}"', *vintages)
+    result = world.run(f'key:"{table.name}"', *days)
     assert materialised(result) == {table.name}
     assert_same_tables(world, batched, *(sibling for sibling in family if sibling is not SCORES_LINEAGE))
     for sibling in family:
@@ -40,7 +43,7 @@ def test_one_table_alone_brings_its_siblings_along(
         commit = world.lake.open(sibling).history(1)[0]
         assert commit["dagster_run_id"] == result.run_id
         assert commit["dagster_asset"] == sibling.name
-        assert commit["dagster_partitions"] == ",".join(day.isoformat() for day in vintages)
+        assert commit["dagster_partitions"] == ",".join(day.isoformat() for day in days)
 
 
 def test_a_check_of_the_selected_table_runs_with_it(tmp_path: Path, ingested: World) -> None:
