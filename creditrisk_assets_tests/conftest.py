@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from creditrisk_assets_tests.world import World
 
 PROJECT = Path(__file__).parent.parent
-OURS = ("CREDITRISK_SHARED", "CREDITRISK_REQUIRE_SHARED")
+OURS = ("CREDITRISK_SHARED", "CREDITRISK_REQUIRE_SHARED", "CREDITRISK_REQUIRE_KAFKA")
 
 # Neither the caller's settings nor the book of a demo reach the tests; partitions are read once, at import.
 environments.Settings.model_config["env_file"] = ()

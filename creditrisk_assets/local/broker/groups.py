@@ -77,10 +77,11 @@ class Group:
             return self._told(member)  # the answer to an earlier request was lost on the way
         member.join = join
         _refuse(member.joining, Code.REBALANCE_IN_PROGRESS, "the member has joined again")
-        member.joining = asyncio.get_running_loop().create_future()
+        waiting: asyncio.Future[Joined] = asyncio.get_running_loop().create_future()
+        member.joining = waiting
         self._stop_clock(member)
         self._rebalance()
-        return await member.joining
+        return await waiting
 
     def _member(self, join: Join) -> Member:
         others = [member for member in self.members.values() if member.id != join.member_id]
