@@ -11,7 +11,8 @@ from creditrisk_assets.models.evidence import Reference
 from creditrisk_assets.models.quadrature import gauss_hermite
 from creditrisk_assets_tests.models.learned import BOOK, DESIGN, LOANS, SHARED, fit, some_point
 
-FEW = LOANS.rows(np.flatnonzero(LOANS.months)[::60])
+FEW = LOANS.rows(np.append(np.flatnonzero(LOANS.months)[::60], np.flatnonzero(LOANS.months == 0)[:3]))
+FEW.codes[-2:, ::9] = [[DESIGN.binning.groups[0].size - 1], [DESIGN.binning.groups[1].size - 1]]  # levels not seen
 ROOT = 0.05 * np.random.default_rng(8).normal(size=(SHARED, SHARED))
 
 
@@ -46,6 +47,17 @@ def test_scores_compiled_are_scores_interpreted(interpreted: Callable[[], None])
     slow = posterior.scorer.predict(rows)
     for name in fast.columns:
         assert fast[name].to_numpy() == pytest.approx(slow[name].to_numpy(), rel=1e-12)
+
+
+def test_log_odds_beyond_the_curves_are_held_at_their_ends(interpreted: Callable[[], None]) -> None:
+    mean, variance = np.array([-1e6, -16.0, -3.0, 7.999, 8.0, 1e6]), np.array([1.0, 0.0, 0.5, 0.0, 9.0, 1.0])
+    term = np.array([0, 1, 0, 1, 0, 1])
+    fast = fit().posterior.scorer.pds(mean, variance, term)
+    assert ((fast > 0) & (fast < 1)).all()
+    assert (fast[1] <= fast[0] + 1e-15).all() and (fast[0] <= fast[2] + 1e-15).all()
+    assert fast[0, 0] < 1e-5 and fast[0, 5] > 0.9
+    interpreted()
+    assert fast == pytest.approx(fit().posterior.scorer.pds(mean, variance, term), rel=1e-12)
 
 
 @pytest.mark.parametrize("level", [0.0, 6.0], ids=["low odds", "high odds"])

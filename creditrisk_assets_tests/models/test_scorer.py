@@ -141,6 +141,16 @@ def test_the_spread_of_a_contribution_is_its_deviation_from_the_average_loan() -
     assert scorer().contributions(INSIDE)[1][:, place] == pytest.approx(expected, rel=1e-6, abs=1e-9)
 
 
+@pytest.mark.parametrize(("name", "place"), [("purpose", 0), ("addr_state", 1)])
+def test_the_contribution_of_a_level_never_seen_is_as_unsure_as_its_group(name: str, place: int) -> None:
+    at, part = DESIGN.binning.names.index(name), DESIGN.parts[name]
+    share = np.array(DESIGN.mix[at][:-1])
+    expected = share @ scorer().covariance[part, part] @ share + scorer().group_squares[place]
+    contribution, spread = scorer().contributions(BOOK.head(1).with_columns(pl.lit("moon").alias(name)))
+    assert spread[0, at] == pytest.approx(np.sqrt(expected))
+    assert contribution[0, at] == pytest.approx(-share @ scorer().mean[part], abs=1e-12)
+
+
 def test_contributions_of_numbers_run_one_way_only() -> None:
     for place, numeric in enumerate(DESIGN.binning.numerics):
         effect = scorer().mean[DESIGN.parameters.index(numeric.name)]
