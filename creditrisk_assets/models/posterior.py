@@ -28,7 +28,7 @@ Diagnostics = dict[str, float | str | bool]
 PUBLISHED = 1000
 LARGEST_DIRECT = 20_000
 LARGEST_WEIGHED = 100_000
-INTEGRATED = 200
+INTEGRATED = 1000
 """Draws of the scales over which moments are integrated."""
 SEED = 20_110_101
 DRAWS_SCHEMA = {

@@ -40,6 +40,7 @@ class Expansion:
         """Twelve digits that change whenever bins, bands or point do."""
         digest = hashlib.sha256(self.design.to_json().encode())
         digest.update(self.reference.point.tobytes())
+        digest.update(b"" if self.reference.covariance is None else self.reference.covariance.tobytes())
         return digest.hexdigest()[:12]
 
     def to_row(self, loans: Coded) -> dict[str, Any]:
