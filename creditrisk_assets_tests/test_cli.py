@@ -71,14 +71,16 @@ def test_simulate_passes_on_the_drift_and_writes_the_life(tmp_path: Path) -> Non
     assert (tmp_path / "truth" / "life.parquet").exists()
 
 
-def test_evaluate_as_json_repeats_the_question_and_holds_the_figures_of_both_models(lake: World) -> None:
-    result = run(*ASK, "--json")
+def test_evaluate_as_json_repeats_the_question_and_holds_the_figures_of_all_models(lake: World, tmp_path: Path) -> None:
+    result = run(*ASK, "--json", "--plot", str(tmp_path / "deciles.png"))
     assert result.exit_code == 0, result.output
     told = json.loads(result.output)
     asked = {"model_date": "2016-01", "from": "2016-01", "to": "2016-02", "features": "application",
              "window": settings().training_window, "outcomes": "as_known"}  # fmt: skip
     assert {name: told[name] for name in asked} == asked
-    assert list(told["models"]) == ["posterior", "logistic"]
+    assert list(told["models"]) == list(told["calibration"]) == ["posterior", "logistic", "boosting"]
+    assert {len(deciles) for deciles in told["calibration"].values()} == {10}
+    assert (tmp_path / "deciles.png").read_bytes().startswith(b"\x89PNG")
     for figures in told["models"].values():
         assert tuple(figures) == FIGURES
         assert figures["observed"] == pytest.approx(told["bads"] / told["rows"])
@@ -94,7 +96,7 @@ def test_evaluate_as_a_table_names_protocol_features_window_and_population(lake:
         r"window 9: [\d,]+ loans, \d+ bad", head,
     )  # fmt: skip
     assert columns.split() == list(FIGURES)
-    assert [row.split()[0] for row in rows] == ["posterior", "logistic"]
+    assert [row.split()[0] for row in rows] == ["posterior", "logistic", "boosting"]
     assert all(re.fullmatch(r"\w+( +\d\.\d{4}){6}", row) for row in rows)
 
 
