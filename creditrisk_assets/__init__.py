@@ -2,8 +2,8 @@
 
 raw/         loans as booked; parsers; quarantine; ledger
 features/    what was known at application, and the outcome as far as observed
-models/      posterior beside its logistic benchmark; diagnostics; comparison
-scores/      PD with interval, points and band
+models/      bins, evidence per vintage, posterior beside logistic and boosting; diagnostics; comparison
+scores/      PD with interval, points, band, reasons and decision
 simulation/  loan book with known truth
 resources/   the only doors to the outside: the lake (Delta)
 

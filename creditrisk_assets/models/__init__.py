@@ -1,1 +1,1 @@
-"""Models of default: outcomes, design, evidence, posterior, logistic benchmark and their comparison."""
+"""Models of default: outcomes, bins, evidence, posterior, logistic benchmark, boosting and their comparison."""

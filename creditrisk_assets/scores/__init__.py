@@ -1,1 +1,1 @@
-"""PD with interval, points and band; the same functions for batch and stream."""
+"""PD with interval, points, band, reasons and decision; the same functions for batch and stream."""
