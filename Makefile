@@ -9,13 +9,13 @@ READY := .venv/.ready
 DEMO := $(if $(LOANS),--loans "$(LOANS)") $(if $(ONCE),--once) $(if $(PORT),--port $(PORT))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench docs snapshot lock clean
+.PHONY: help setup demo test lint bench docs figures snapshot lock clean
 
 help:
 	@echo "make demo [ONCE=1] [LOANS=path]   set up, run the whole pipeline, then show it in the Dagster UI"
 	@echo "make test                         set up and run the tests"
 	@echo "make lint | bench | docs | lock   style and types | benchmarks | docs/tables.md | requirements.lock"
-	@echo "make snapshot                     asset_specs.json, after a wanted change of the assets"
+	@echo "make snapshot | figures           asset_specs.json, after a wanted change of the assets | docs/figures"
 
 setup: $(READY)
 
@@ -44,6 +44,9 @@ lint: setup
 
 docs: setup
 	@$(BIN)/creditrisk docs
+
+figures: setup
+	@$(BIN)/python -m creditrisk_assets.local.figures
 
 snapshot: setup
 	@$(BIN)/python -m creditrisk_assets_tests.specs
