@@ -24,6 +24,7 @@ from creditrisk_assets_tests.raw.written import loan, text, write
 
 VINTAGES = 36
 """Enough for a model date with twelve test vintages after it."""
+STAGES = ("discover", "ingest", "references", "evidence", "models", "scores", "compare")
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,7 @@ def test_the_summary_holds_rows_models_diagnostics_and_seconds(data: Path) -> No
         (data / "counts.json").read_text()
     )
     assert summary["vintages"] == VINTAGES
-    for model in ("posterior", "logistic"):
+    for model in ("posterior", "logistic", "boosting"):
         for feature_set in FEATURE_SETS:
             figures = summary["models"][model][feature_set]
             assert figures["outcomes"] == "final"
@@ -66,7 +67,7 @@ def test_the_summary_holds_rows_models_diagnostics_and_seconds(data: Path) -> No
     assert 1 <= diagnostics["r_hat_max"] <= 1.01
     assert min(diagnostics["ess_bulk_min"], diagnostics["ess_tail_min"]) >= 400
     assert diagnostics["divergences"] == 0
-    assert {"discover", "ingest", "models", "scores", "compare"} == set(summary["seconds"])
+    assert set(STAGES) == set(summary["seconds"])
     assert all(seconds > 0 for name, seconds in summary["seconds"].items() if name != "discover")
     assert summary["headline"]["model_date"] == "2016-01"
     assert (summary["headline"]["from"], summary["headline"]["to"]) == ("2016-01", "2016-12")
@@ -74,7 +75,7 @@ def test_the_summary_holds_rows_models_diagnostics_and_seconds(data: Path) -> No
 
 def test_each_stage_is_told_with_its_seconds_and_the_summary_once(data: Path) -> None:
     told = (data / "told.txt").read_text()
-    for stage in ("discover", "ingest", "models", "scores", "compare"):
+    for stage in STAGES:
         assert re.search(rf"^  {stage} .* \d+\.\d s$", told, re.MULTILINE), stage
     assert told.count("Rows       read") == 1
     assert "4 of 4 posteriors passed" in told
