@@ -39,6 +39,8 @@ class Segment:
         found = Index.load(self._checkpoint, there)
         if found is not None:
             self.index, producers = found[0], Producers(found[1])
+        else:
+            self._checkpoint.unlink(missing_ok=True)  # it would be believed again when the file has grown past it
         if there > self.index.size:
             with mmap.mmap(self._file, there, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as data:
                 for batch in self._following(data):
