@@ -10,7 +10,8 @@ from creditrisk_assets_tests.streaming.apache_kafka import ApacheKafka, KafkaUna
 from creditrisk_assets_tests.streaming.brokers import BrokerProcess, DevelopmentBroker
 
 
-def _apache_kafka(folder: Path) -> ApacheKafka:
+def apache_kafka_in(folder: Path) -> ApacheKafka:
+    """Apache Kafka with its data in a folder; skips, or fails where it is required, when it cannot be had."""
     try:
         return ApacheKafka(folder)
     except KafkaUnavailableError as error:
@@ -32,13 +33,13 @@ def _running(broker: BrokerProcess) -> Iterator[BrokerProcess]:
 def broker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerProcess]:
     """Both brokers, one after the other: what holds for one must hold for the other."""
     folder = tmp_path_factory.mktemp(request.param)
-    yield from _running(DevelopmentBroker(folder) if request.param == "development" else _apache_kafka(folder))
+    yield from _running(DevelopmentBroker(folder) if request.param == "development" else apache_kafka_in(folder))
 
 
 @pytest.fixture(scope="module")
 def apache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheKafka]:
     """Apache Kafka, for what only it can do."""
-    for running in _running(_apache_kafka(tmp_path_factory.mktemp("apache"))):
+    for running in _running(apache_kafka_in(tmp_path_factory.mktemp("apache"))):
         assert isinstance(running, ApacheKafka)
         yield running
 

@@ -73,7 +73,8 @@ class Group:
         """Wait for the next generation; BrokerError when the consumer cannot be part of it."""
         before = self.members.get(join.member_id)
         member = self._member(join)
-        if self.state is State.STABLE and member is before and member.id != self.leader and member.join == join:
+        same = member is before and member.join.protocols == join.protocols
+        if same and (self.state is State.SYNCING or (self.state is State.STABLE and member.id != self.leader)):
             return self._told(member)  # the answer to an earlier request was lost on the way
         member.join = join
         _refuse(member.joining, Code.REBALANCE_IN_PROGRESS, "the member has joined again")
