@@ -78,6 +78,11 @@ class BrokerProcess:
             return False
         return True
 
+    def ensure(self) -> None:
+        """Start it again when a test has left it dead."""
+        if self._process is None or self._process.poll() is not None:
+            self.start()
+
     def kill(self) -> None:
         """Kill -9."""
         self._end(signal.SIGKILL)
@@ -85,6 +90,10 @@ class BrokerProcess:
     def stop(self) -> int:
         """Ask it to end; its exit code."""
         return self._end(signal.SIGTERM)
+
+    def end(self) -> None:
+        """The quickest end; the folder is not used again."""
+        self.kill()
 
     def _end(self, number: signal.Signals) -> int:
         if self._process is None:
@@ -107,3 +116,6 @@ class DevelopmentBroker(BrokerProcess):
     def command(self) -> list[str]:
         data = str(self.folder / "data")
         return [str(BIN / "creditrisk"), "broker", "--port", str(self.port), "--data", data, *self.options]
+
+    def end(self) -> None:
+        assert self.stop() == 0

@@ -1,13 +1,16 @@
-"""Brokers for the tests: the development broker and Apache Kafka, one of each for a module."""
+"""Brokers for the tests: the development broker and Apache Kafka, one of each for all tests of a process."""
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from creditrisk_assets_tests.streaming.apache_kafka import ApacheKafka, KafkaUnavailableError
 from creditrisk_assets_tests.streaming.brokers import BrokerProcess, DevelopmentBroker
+
+Running = TypeVar("Running", bound=BrokerProcess)
 
 
 def apache_kafka_in(folder: Path) -> ApacheKafka:
@@ -21,30 +24,48 @@ def apache_kafka_in(folder: Path) -> ApacheKafka:
         pytest.skip(told)
 
 
-def _running(broker: BrokerProcess) -> Iterator[BrokerProcess]:
+def _running(broker: Running) -> Iterator[Running]:
     try:
         broker.start()
         yield broker
     finally:
-        broker.kill()
+        broker.end()
 
 
-@pytest.fixture(scope="module", params=["development", "apache"])
-def broker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerProcess]:
-    """Both brokers, one after the other: what holds for one must hold for the other."""
-    folder = tmp_path_factory.mktemp(request.param)
-    yield from _running(DevelopmentBroker(folder) if request.param == "development" else apache_kafka_in(folder))
+@pytest.fixture(scope="session")
+def development(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevelopmentBroker]:
+    """The development broker; `broker` is what tests ask for."""
+    yield from _running(DevelopmentBroker(tmp_path_factory.mktemp("development")))
 
 
-@pytest.fixture(scope="module")
-def apache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheKafka]:
+@pytest.fixture(scope="session")
+def apache_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheKafka]:
+    """Apache Kafka; `apache` and `broker` are what tests ask for."""
+    yield from _running(apache_kafka_in(tmp_path_factory.mktemp("apache")))
+
+
+@pytest.fixture
+def apache(apache_kafka: ApacheKafka) -> ApacheKafka:
     """Apache Kafka, for what only it can do."""
-    for running in _running(apache_kafka_in(tmp_path_factory.mktemp("apache"))):
-        assert isinstance(running, ApacheKafka)
-        yield running
+    apache_kafka.ensure()
+    return apache_kafka
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session", params=["development", "apache_kafka"])
+def either(request: pytest.FixtureRequest) -> BrokerProcess:
+    """Both brokers, one after the other: what holds for one must hold for the other."""
+    found: BrokerProcess = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+def broker(either: BrokerProcess) -> BrokerProcess:
+    """A broker that runs, whatever the test before did to it."""
+    either.ensure()
+    return either
+
+
+@pytest.fixture
 def bootstrap(broker: BrokerProcess) -> str:
     """Where the broker is found."""
     return broker.bootstrap

@@ -142,5 +142,5 @@ class LogMachine(RuleBasedStateMachine):
 TestLog = LogMachine.TestCase
 # Not made smaller when it fails: every step writes to disk, and the steps are told anyway.
 TestLog.settings = settings(
-    max_examples=100, stateful_step_count=25, deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate]
+    max_examples=60, stateful_step_count=25, deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate]
 )

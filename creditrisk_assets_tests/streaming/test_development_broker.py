@@ -32,7 +32,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevelopmentBro
         broker.start()
         yield broker
     finally:
-        broker.kill()
+        broker.end()
 
 
 def refused(*arguments: str) -> str:
