@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from creditrisk_assets.models.binning import Numeric
-from creditrisk_assets.models.design import Design
+from creditrisk_assets.models.design import Coded, Design
 from creditrisk_assets.models.horizon import LOW, PER_UNIT, Horizons
 from creditrisk_assets.models.kernels import compiled, moments_of_loans, pds_of_loans
 
@@ -175,18 +175,17 @@ class Scorer:
         and log_odds_sd of the average trial of the first year; `base` of the vintage. Memory is bounded
         by blocks. ValueError names a column that is absent or infinite.
         """
-        result = np.empty((len(PREDICTED), frame.height))
-        mean, variance, base = (np.empty(frame.height) for _ in range(3))
-        for start in range(0, frame.height, BLOCK):
-            rows = slice(start, min(start + BLOCK, frame.height))
-            block = frame[rows]
-            coded = self.design.code(block)
-            levels = self._levels(coded.vintage)
-            mean[rows], variance[rows] = moments(self.design, self.tables, coded.codes, levels)
-            result[:, rows] = self.pds(mean[rows], variance[rows], self.terms_of(block))
-            base[rows] = self.tables.base[levels]
-        columns = dict(zip(PREDICTED, result, strict=True))
-        return pl.DataFrame({**columns, "log_odds": mean, "log_odds_sd": np.sqrt(variance), "base": base})
+        blocks = [frame[start : start + BLOCK] for start in range(0, max(frame.height, 1), BLOCK)]
+        parts = [self.predict_coded(self.design.code(block), self.terms_of(block)) for block in blocks]
+        return parts[0] if len(parts) == 1 else pl.concat(parts)
+
+    def predict_coded(self, coded: Coded, term: NDArray[np.int64]) -> pl.DataFrame:
+        """The same for loans coded by the design, all at once; `term` (n,) as `terms_of` has it."""
+        levels = self._levels(coded.vintage)
+        mean, variance = moments(self.design, self.tables, coded.codes, levels)
+        columns = dict(zip(PREDICTED, self.pds(mean, variance, term), strict=True))
+        told = {"log_odds": mean, "log_odds_sd": np.sqrt(variance), "base": self.tables.base[levels]}
+        return pl.DataFrame({**columns, **told})
 
     def pds(self, mean: Vector, variance: Vector, term: NDArray[np.int64]) -> Matrix:
         """(6, n): the columns `PREDICTED` of log-odds with mean and variance (n,); `term` (n,) as `terms_of` has it."""
@@ -196,6 +195,9 @@ class Scorer:
 
     def contributions(self, frame: pl.DataFrame) -> tuple[Matrix, Matrix]:
         """(contribution, its deviation), each (n, factors), in logit: log_odds = base + sum of contributions."""
-        codes = self.design.binning.codes(frame)
+        return self.contributions_of(self.design.binning.codes(frame))
+
+    def contributions_of(self, codes: NDArray[np.uint8]) -> tuple[Matrix, Matrix]:
+        """The same for loans as codes (factors, n)."""
         places = np.arange(len(codes))[:, None]
         return self.tables.contributions[places, codes].T, self.tables.spread[places, codes].T

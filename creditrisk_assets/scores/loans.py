@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from creditrisk_assets.contracts import REASONS, SCORES_LOANS
 from creditrisk_assets.models.posterior import Posterior
+from creditrisk_assets.models.scorer import BLOCK
 from creditrisk_assets.scores.decision import decide
 from creditrisk_assets.scores.policy import Policy
 from creditrisk_assets.scores.reasons import reasons
@@ -34,37 +36,44 @@ class Scoring:
 
         ValueError names a column that is absent or infinite.
         """
-        predicted = self.posterior.predict(frame)
-        scorer = self.posterior.scorer
-        below, above = self._sides(frame, predicted)
-        contributions, spread = scorer.contributions(frame)
-        names = [factor.name for factor in scorer.design.binning.factors]
-        parts = [
-            frame.select("loan_id", "vintage"),
-            predicted,
-            decide(below, above, self.policy),
-            reasons(contributions, spread, names, most=len(REASONS)),
-        ]
-        scored = (
-            pl.concat(parts, how="horizontal")
-            .lazy()
-            .with_columns(
-                model_date=pl.lit(self.model_date, pl.Date),
-                feature_set=pl.lit(scorer.design.feature_set),
-                points=self.scale.points(pl.col("pd")),
-                band=band(pl.col("pd")),
-                policy=pl.lit(self.policy.version),
-            )
-        )
-        return SCORES_LOANS.conform(scored).collect()
+        blocks = [frame[start : start + BLOCK] for start in range(0, max(frame.height, 1), BLOCK)]
+        parts = [self._score(block) for block in blocks]
+        return parts[0] if len(parts) == 1 else pl.concat(parts)
 
-    def _sides(self, frame: pl.DataFrame, predicted: pl.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _score(self, frame: pl.DataFrame) -> pl.DataFrame:
+        scorer = self.posterior.scorer
+        coded, term = scorer.design.code(frame), scorer.terms_of(frame)
+        predicted = scorer.predict_coded(coded, term)
+        below, above = self._sides(predicted, term)
+        contributions, spread = scorer.contributions_of(coded.codes)
+        decided = decide(below, above, self.policy)
+        explained = reasons(contributions, spread, scorer.design.binning.names, most=len(REASONS))
+        points = predicted.select(points=self.scale.points(pl.col("pd")), band=band(pl.col("pd")))
+        constants: dict[str, object] = {
+            "model_date": self.model_date,
+            "feature_set": scorer.design.feature_set,
+            "policy": self.policy.version,
+        }
+        columns: dict[str, pl.Series] = {"loan_id": frame["loan_id"], "vintage": frame["vintage"]}
+        columns |= {name: pl.Series([value]).new_from_index(0, frame.height) for name, value in constants.items()}
+        for part in (predicted, decided, points, explained):
+            columns |= part.to_dict()
+        scored = pl.DataFrame({name: columns[name] for name in SCORES_LOANS.schema})
+        return scored if scored.schema == SCORES_LOANS.schema else scored.cast(SCORES_LOANS.schema)
+
+    @cached_property
+    def _limits(self) -> NDArray[np.float64]:
+        """(2, terms): log-odds at which the PD reaches the limits of approval and of decline."""
+        horizons = self.posterior.scorer.horizons
+        limits = (self.policy.approve_below, self.policy.decline_from)
+        return np.array([[horizons.log_odds_at(limit, months) for months in horizons.terms] for limit in limits])
+
+    def _sides(
+        self, predicted: pl.DataFrame, term: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Probabilities that the PD lies below the limit of approval, and at or above that of decline, each (n,)."""
         from scipy.special import ndtr
 
-        horizons = self.posterior.scorer.horizons
-        term = self.posterior.scorer.terms_of(frame)
         mean, spread = predicted["log_odds"].to_numpy(), predicted["log_odds_sd"].to_numpy()
-        limits = (self.policy.approve_below, self.policy.decline_from)
-        ends = [np.array([horizons.log_odds_at(limit, months) for months in horizons.terms])[term] for limit in limits]
-        return ndtr((ends[0] - mean) / spread), ndtr((mean - ends[1]) / spread)
+        approve, decline = self._limits[:, term]
+        return ndtr((approve - mean) / spread), ndtr((mean - decline) / spread)
