@@ -1,6 +1,6 @@
 """Books drawn from the priors, fitted again: 90 % intervals hold the truth in 90 % of cases, ranks are uniform.
 
-Simulation-based calibration after Cook, Gelman and Rubin (2006) and Talts et al. (2018). CREDITRISK_BOOKS sets
+Simulation-based calibration after Cook, Gelman and Rubin (2006) and Talts et al. (2018). TRUTH_BOOKS sets
 the number of books; figures of a larger count stand in docs/model.md.
 """
 
@@ -32,7 +32,7 @@ from creditrisk_assets_tests.truth.drawn import (
 )
 from creditrisk_assets_tests.truth.said import say
 
-BOOKS = int(os.environ.get("CREDITRISK_BOOKS", "100"))
+BOOKS = int(os.environ.get("TRUTH_BOOKS", "100"))
 LOANS, SEGMENT_LOANS, FIRST_SEED = 3000, 600, 40_000
 RANKED = (
     "baseline[5-6]", "baseline[10+]", "fico", "debt_to_income", "revolving_utilisation_missing", "home_ownership[OWN]",
