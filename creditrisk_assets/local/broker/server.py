@@ -48,6 +48,7 @@ class Server:
         self._server = await asyncio.start_server(self._connected, self._host, self.node.settings.port)
         self.node.port = self._server.sockets[0].getsockname()[1]
         self._housekeeping = asyncio.create_task(self._keep_house())
+        self._housekeeping.add_done_callback(_tell_of_its_end)
 
     @property
     def bootstrap(self) -> str:
@@ -110,3 +111,9 @@ class Server:
             raise wire.WireError(f"api {head.api} version {head.version} is not offered")
         response = await api.handler(self.node, wire.decoded(frame, api.request, head.version))
         return None if response is None else wire.encoded(response, head)
+
+
+def _tell_of_its_end(task: "asyncio.Task[None]") -> None:
+    """Without this a retention that failed for good would be missed only when the disk is full."""
+    if not task.cancelled() and task.exception() is not None:
+        logger.error("retention has ended; start the broker again", exc_info=task.exception())
