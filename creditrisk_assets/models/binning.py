@@ -23,6 +23,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from creditrisk_assets.contracts import FEATURES_LOANS, PURPOSES, STATES
+from creditrisk_assets.models.single import RowCoder
 
 NUMERICS: dict[str, tuple[str, ...]] = {
     "application": (
@@ -131,21 +132,22 @@ class Binning:
 
         ValueError names a column that is absent or holds an infinite value.
         """
-        absent = [name for name in self.names if name not in frame.columns]
-        if absent:
+        if absent := [name for name in self.names if name not in frame.columns]:
             refuse_unusable(frame, absent, ())
+        if frame.height == 1 and (single := self._row_coder(frame.row(0, named=True))) is not None:
+            return single
         if any(np.isinf(frame[numeric.name].to_numpy()).any() for numeric in self.numerics):
             refuse_unusable(frame, (), [numeric.name for numeric in self.numerics])
-        coded = frame.select(self._expressions).get_columns()
-        result = np.empty((len(coded), frame.height), np.uint8)
-        for row, column in zip(result, coded, strict=True):
-            row[:] = column.to_numpy()
-        return result
+        return np.stack([column.to_numpy() for column in frame.select(self._expressions).get_columns()])
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Columns of features/loans that are looked at, in the order of the codes."""
         return tuple(factor.name for factor in self.factors)
+
+    @cached_property
+    def _row_coder(self) -> RowCoder:
+        return RowCoder(self.numerics, (*self.categories, *self.groups))
 
     @cached_property
     def _expressions(self) -> list[pl.Expr]:
@@ -207,8 +209,7 @@ def _fit_numeric(values: NDArray[np.float64], name: str) -> Numeric | None:
     if scale <= 1e-9 * max(1.0, abs(mean)):
         return None
     scores = tuple(((means - mean) / scale).tolist())
-    indicator = known.size < (1 - FEWEST_MISSING) * values.size
-    return Numeric(name, tuple(edges.tolist()), scores, mean, scale, indicator)
+    return Numeric(name, tuple(edges.tolist()), scores, mean, scale, known.size < (1 - FEWEST_MISSING) * values.size)
 
 
 def fit_binning(frame: pl.DataFrame, feature_set: str) -> Binning:
