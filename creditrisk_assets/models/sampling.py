@@ -43,11 +43,13 @@ class Sample:
 def sample_evidence(window: Window, scales: Array, seed: int) -> Sample:
     """4 chains of 150 + 500 draws of scales and persistence, and of the coefficients given them; no compiler needed.
 
-    Three times as many where those have not mixed. `scales` (G,): likely group scales, where the
-    chains start. A seed gives the same draws again.
+    Three times as many, in smaller steps, where those have not mixed or one diverged. `scales` (G,):
+    likely group scales, where the chains start. A seed gives the same draws again.
     """
-    sample = _sample_evidence(window, scales, seed, DRAWS)
-    return sample if _mixed(sample) else _sample_evidence(window, scales, seed, 3 * DRAWS)
+    sample = _sample_evidence(window, scales, seed, DRAWS, 0.65)
+    if _mixed(sample) and not sample.diverging.any():
+        return sample
+    return _sample_evidence(window, scales, seed, 3 * DRAWS, 0.9)
 
 
 def _mixed(sample: Sample) -> bool:
@@ -60,7 +62,7 @@ def _mixed(sample: Sample) -> bool:
     return r_hat <= LARGEST_R_HAT and effective >= FEWEST_EFFECTIVE
 
 
-def _sample_evidence(window: Window, scales: Array, seed: int, count: int) -> Sample:
+def _sample_evidence(window: Window, scales: Array, seed: int, count: int, target: float) -> Sample:
     import nutpie
     from nutpie.compiled_pyfunc import from_pyfunc
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
@@ -83,7 +85,7 @@ def _sample_evidence(window: Window, scales: Array, seed: int, count: int) -> Sa
     )
     with threadpool_limits(limits=1):
         trace = nutpie.sample(
-            compiled, draws=count, tune=TUNE, chains=CHAINS, cores=1, seed=seed, target_accept=0.65,
+            compiled, draws=count, tune=TUNE, chains=CHAINS, cores=1, seed=seed, target_accept=target,
             progress_bar=False, save_warmup=False,
         )  # fmt: skip
         points = trace.posterior["point"].values

@@ -278,13 +278,30 @@ def test_chains_that_have_not_mixed_are_made_longer(monkeypatch: pytest.MonkeyPa
     counts: list[int] = []
     real = sampling._sample_evidence
 
-    def counted(window: Any, scales: Any, seed: int, count: int) -> Any:
+    def counted(window: Any, scales: Any, seed: int, count: int, target: float) -> Any:
         counts.append(count)
-        return real(window, scales, seed, 60)
+        return real(window, scales, seed, 60, target)
 
     monkeypatch.setattr(sampling, "_sample_evidence", counted)
     sampling.sample_evidence(window(), reference()[1], 1)
     assert counts == [sampling.DRAWS, 3 * sampling.DRAWS]
+
+
+def test_a_single_divergence_is_drawn_again_in_smaller_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dataclasses import replace
+
+    asked: list[tuple[int, float]] = []
+    real = sampling._sample_evidence
+
+    def diverged(window: Any, scales: Any, seed: int, count: int, target: float) -> Any:
+        asked.append((count, target))
+        sample = real(window, scales, seed, sampling.DRAWS, target)
+        return replace(sample, diverging=np.arange(sample.diverging.size).reshape(sample.diverging.shape) == 7)
+
+    monkeypatch.setattr(sampling, "_sample_evidence", diverged)
+    sampling.sample_evidence(window(), reference()[1], 1)
+    assert [count for count, _ in asked] == [sampling.DRAWS, 3 * sampling.DRAWS]
+    assert asked[1][1] > asked[0][1]
 
 
 def test_every_gate_is_asked() -> None:
