@@ -149,8 +149,9 @@ def test_members_of_a_group_share_the_partitions_and_take_over(bootstrap: str) -
     topic, group = new_topic(bootstrap, 4), f"group-{time.time_ns()}"
     for partition in range(4):
         send(bootstrap, topic, [f"{partition}".encode()] * 5, partition)
-    subscribed = {"group_id": group, "auto_offset_reset": "earliest", "session_timeout_ms": 6000,
-                  "heartbeat_interval_ms": 500}  # fmt: skip
+    # A leader that has not yet heard of the topic shares out nothing, until it looks at the metadata again.
+    subscribed = {"group_id": group, "auto_offset_reset": "earliest", "session_timeout_ms": 15_000,
+                  "heartbeat_interval_ms": 500, "metadata_max_age_ms": 1_000}  # fmt: skip
     with consumer(bootstrap, **subscribed) as one:
         one.subscribe([topic])
         eventually(lambda: one.poll(100) is not None and len(one.assignment()) == 4)
