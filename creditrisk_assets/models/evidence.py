@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from creditrisk_assets.models.design import Coded, Design
-from creditrisk_assets.models.kernels import compiled, expand_loans
+from creditrisk_assets.models.kernels import compiled, expand_loans, expected_defaults
 from creditrisk_assets.models.quadrature import gauss_hermite
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def gather(design: Design, loans: Coded, reference: Reference, own: float, varia
 
 def _own_effect(design: Design, loans: Coded, reference: Reference) -> float:
     """Effect of a vintage given the shared coefficients: Newton steps of one dimension, lightly held to zero."""
-    own, bands = 0.0, len(design.periods.labels)
+    own = 0.0
     point = reference.point
     first, second = (np.append(point[design.parts[g.name]], 0.0) for g in design.binning.groups)
     eta = first[loans.codes[-2]] + second[loans.codes[-1]]
@@ -149,14 +149,14 @@ def _own_effect(design: Design, loans: Coded, reference: Reference) -> float:
         point[design.parts["effects"]], design.columns.factor, design.columns.table, strict=True
     ):
         eta += effect * values[loans.codes[factor]]
-    tried = design.periods.trials[loans.months]
+    # Odds within reach of the exponential, whatever a wild loan or level says.
+    odds, baseline = np.exp(np.clip(eta, -300, 300)), np.exp(point[design.parts["baseline"]])
     defaults = float((loans.outcome & (loans.months > 0)).sum())
     for _ in range(OWN_STEPS):
-        slope, curvature = defaults - own / OWN_SCALE**2, 1 / OWN_SCALE**2
-        for b in range(bands):
-            chance = 1 / (1 + np.exp(-(eta + own + point[b])))
-            slope -= float(tried[:, b] @ chance)
-            curvature += float(tried[:, b] @ (chance * (1 - chance)))
+        expected, spread = compiled(expected_defaults)(
+            odds, loans.months, design.periods.trials, baseline * np.exp(own)
+        )
+        slope, curvature = defaults - own / OWN_SCALE**2 - expected, 1 / OWN_SCALE**2 + spread
         own += float(np.clip(slope / curvature, -1.0, 1.0))
     return own
 

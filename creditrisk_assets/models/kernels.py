@@ -1,4 +1,4 @@
-"""The two inner loops of the platform, over loans: written as plain Python, compiled by numba on first use.
+"""The inner loops of the platform, over loans: written as plain Python, compiled by numba on first use.
 
 Loans are codes, and a code is looked up, so there is nothing for matrix libraries to multiply: one
 pass over a loan keeps everything in registers. Every sum runs in one written order, so that a loan
@@ -105,6 +105,21 @@ def expand_loans(  # noqa: C901, PLR0912, PLR0915
             for d in range(width):
                 groups[row, count + d] += sum_weight * x[d]
             groups[row, start] += sum_weight
+
+
+def expected_defaults(odds, months, trials, baseline):  # type: ignore[no-untyped-def]
+    """(expected defaults, their variance) of n loans: odds (n,) and baseline (B,) odds of the bands; see above."""
+    expected, spread = 0.0, 0.0
+    for i in range(months.size):
+        reached = months[i]
+        for b in range(baseline.size):
+            tried = trials[reached, b]
+            if tried == 0.0:
+                break
+            chance = odds[i] * baseline[b] / (1.0 + odds[i] * baseline[b])
+            expected += tried * chance
+            spread += tried * chance * (1.0 - chance)
+    return expected, spread
 
 
 def moments_of_loans(

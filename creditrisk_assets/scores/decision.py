@@ -32,15 +32,11 @@ def decide(below: Vector, above: Vector, policy: Policy) -> pl.DataFrame:
     below, above = _probabilities("below", below), _probabilities("above", above)
     if below.shape != above.shape:
         raise ValueError(f"below {below.shape} and above {above.shape} must have the same shape")
-    sure, unsure = pl.col("below") >= policy.confidence, pl.col("above") >= policy.confidence
-    return pl.DataFrame({"below": below, "above": above}).select(
-        decision=pl.when(sure & (pl.col("below") > pl.col("above")))
-        .then(pl.lit(APPROVE))
-        .when(unsure & (pl.col("above") > pl.col("below")))
-        .then(pl.lit(DECLINE))
-        .otherwise(pl.lit(REFER)),
-        decision_probability=pl.max_horizontal("below", "above"),
-    )
+    approved = (below >= policy.confidence) & (below > above)
+    declined = (above >= policy.confidence) & (above > below)
+    place = np.where(approved, 0, np.where(declined, 2, 1)).astype(np.uint32)
+    decision = pl.Series("decision", DECISIONS).gather(pl.Series(place))
+    return pl.DataFrame([decision, pl.Series("decision_probability", np.maximum(below, above))])
 
 
 def expected_profit(pd: Vector, policy: Policy) -> Vector:

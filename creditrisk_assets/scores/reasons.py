@@ -42,8 +42,8 @@ def reasons(
         block = slice(start, start + BLOCK)
         _refuse_values(contributions[block], spread[block], start)
         _rank(contributions[block], spread[block], float(ndtri(certainty)), ranked[:, block], values[:, block])
-    names = pl.Series([*factors, None], dtype=pl.String)
-    named = [names.gather(pl.Series(place)).alias(f"reason_{n}") for n, place in enumerate(ranked, 1)]
+    names = pl.Series([*factors, None], dtype=pl.String).gather(pl.Series(ranked.ravel()))
+    named = [names[n * rows : (n + 1) * rows].alias(f"reason_{n + 1}") for n in range(most)]
     given = [pl.Series(f"contribution_{n}", value, nan_to_null=True) for n, value in enumerate(values, 1)]
     return pl.DataFrame([*named, *given])
 
