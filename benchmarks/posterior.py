@@ -19,8 +19,7 @@ from typing import Any
 
 VINTAGES = 120
 FIRST, NEWEST = date(2011, 1, 1), date(2020, 12, 1)
-MODEL_DATE = date(2021, 6, 1)
-"""The youngest vintage has just been at risk for its first trial."""
+MODEL_DATE = date(2021, 6, 1)  # the youngest vintage has just been at risk for its first trial
 SET = "application_with_price"
 
 
@@ -68,8 +67,7 @@ def publish(clock: Clock, fit: Any, folder: Path) -> None:
     fit.posterior.to_draws().write_parquet(folder / "draws.parquet")
     fit.posterior.summary().write_parquet(folder / "parameters.parquet")
     clock.lap("moments, gates, published")
-    clock.figures |= {name: value for name, value in fit.diagnostics.items() if name != "design"}
-    clock.figures["draws"] = len(fit.posterior.coefficients)
+    clock.figures |= {**fit.diagnostics, "draws": len(fit.posterior.coefficients)}
 
 
 def watch(clock: Clock) -> None:
@@ -127,7 +125,6 @@ def retrain(folder: Path, clock: Clock, frame: Any) -> Any:
 
 
 def newest_only(folder: Path, clock: Clock) -> None:
-    """Raw loans to published draws where only the newest vintage has no evidence yet."""
     watch(clock)
     frame = book(folder / "raw.parquet")
     clock.lap("features and exposure")
@@ -160,37 +157,7 @@ def subset(folder: Path, clock: Clock, draws: int) -> None:
     clock.figures = exact.compared(folder / "raw.parquet", frame, SET, draws)
 
 
-SCENARIOS: dict[str, Callable[..., None]] = {
-    "from nothing": from_nothing,
-    "keep": lambda folder, _: keep(folder, book(folder / "raw.parquet")),
-    "newest only": newest_only,
-    "history": history,
-    "subset": subset,
-}
-
-
-def child(name: str, folder: Path, draws: int) -> None:
-    """Run one scenario and tell its stages and figures as JSON."""
-    clock = Clock()
-    SCENARIOS[name](folder, clock, *([draws] if name == "subset" else []))
-    clock.figures["megabytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    clock.figures["cpu"] = time.process_time()
-    print(json.dumps({"stages": clock.stages, **clock.figures}))
-
-
-def fresh(name: str, folder: Path, draws: int = 0) -> dict[str, Any]:
-    """One scenario in a process of its own without kept machine code; `wall` includes the interpreter's start."""
-    with tempfile.TemporaryDirectory(prefix="creditrisk-code-") as code:
-        start = time.perf_counter()
-        command = [sys.executable, "-W", "ignore", __file__, "--run", name, str(folder), "--draws", str(draws)]
-        keeps = {**os.environ, "NUMBA_CACHE_DIR": code}
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, env=keeps)
-        if done.returncode:
-            raise SystemExit(f"{name} failed")
-    return {**json.loads(done.stdout.splitlines()[-1]), "wall": time.perf_counter() - start}
-
-
-def simulate(loans: int, folder: Path) -> None:
+def simulate(folder: Path, _: Clock, loans: int) -> None:
     """A book of 120 growing vintages as raw/loans; the youngest is five months old. Not timed."""
     from creditrisk_assets.raw.intake import read_loans
     from creditrisk_assets.simulation.book import simulate_loans
@@ -202,6 +169,36 @@ def simulate(loans: int, folder: Path) -> None:
     file.unlink()
 
 
+SCENARIOS: dict[str, Callable[..., None]] = {
+    "simulate": simulate,
+    "from nothing": from_nothing,
+    "keep": lambda folder, _: keep(folder, book(folder / "raw.parquet")),
+    "newest only": newest_only,
+    "history": history,
+    "subset": subset,
+}
+
+
+def child(name: str, folder: Path, number: int) -> None:
+    """Run one scenario and tell its stages and figures as JSON."""
+    clock = Clock()
+    SCENARIOS[name](folder, clock, *([number] if name in {"simulate", "subset"} else []))
+    used = {"megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "cpu": time.process_time()}
+    print(json.dumps({"stages": clock.stages, **clock.figures, **used}))
+
+
+def fresh(name: str, folder: Path, number: int = 0) -> dict[str, Any]:
+    """One scenario in a process of its own without kept machine code; `wall` includes the interpreter's start."""
+    with tempfile.TemporaryDirectory(prefix="creditrisk-code-") as code:
+        start = time.perf_counter()
+        command = [sys.executable, "-W", "ignore", __file__, "--run", name, str(folder), "--draws", str(number)]
+        keeps = {**os.environ, "NUMBA_CACHE_DIR": code}
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, env=keeps)
+        if done.returncode:
+            raise SystemExit(f"{name} failed")
+    return {**json.loads(done.stdout.splitlines()[-1]), "wall": time.perf_counter() - start}
+
+
 def report(name: str, told: dict[str, Any], limit: float) -> None:
     """Seconds by stage beside the limit, and what the gates said."""
     print(f"\n{name}: {told['wall']:.1f} s wall (limit {limit:.0f}), {told['cpu']:.1f} CPU s", end=", ")
@@ -209,9 +206,7 @@ def report(name: str, told: dict[str, Any], limit: float) -> None:
     for stage, wall, cpu in told["stages"]:
         if wall >= 0.05:
             print(f"  {stage:<28} {wall:6.2f} s wall {cpu:6.2f} s CPU")
-    print(
-        f"  {told['loans']:,} loans, {told['defaults']:,} defaults, {told['vintages']} vintages, {told['draws']} draws"
-    )
+    print(f"  {told['loans']:,} loans tried, {told['defaults']:,} defaults, {told['draws']} draws")
     print(f"  minimum ESS {told['ess_bulk_min']:.0f} bulk, {told['ess_tail_min']:.0f} tail (limit 400)", end=", ")
     print(f"R-hat {told['r_hat_max']:.4f} (limit 1.01), k-hat {told['k_hat']:.2f} (limit 0.67)", end=", ")
     print(f"certificate ESS {told['certificate_ess']:.0f} of {told['certificate_draws']}", end=", ")
@@ -219,7 +214,6 @@ def report(name: str, told: dict[str, Any], limit: float) -> None:
 
 
 def report_history(told: dict[str, Any]) -> None:
-    """The cost of one more vintage after 12 and after 120 vintages."""
     (_, first), (loans, few), (_, many) = told["history"]
     start = sum(first.values()) - sum(few.values())
     print(f"\none more vintage, {loans // 12:,} loans each: CPU s after 12, after {VINTAGES}")
@@ -244,7 +238,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory(prefix="creditrisk-bench-") as name:
         folder = Path(name)
-        simulate(arguments.loans, folder)
+        fresh("simulate", folder, arguments.loans)
         report("from nothing", fresh("from nothing", folder), 60)
         fresh("keep", folder)
         report("only the newest vintage new", fresh("newest only", folder), 30)

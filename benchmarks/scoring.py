@@ -34,7 +34,7 @@ def best(run: Callable[[], Any], times: int = 3) -> float:
     return min(found)
 
 
-def prepare(folder: Path, loans: int, fitted: int) -> None:
+def prepare(folder: Path, loans: int, fitted: int) -> dict[str, float]:
     """Features of a simulated book, and a posterior of some of its loans as tables. Not timed."""
     from creditrisk_assets.features.loans import features
     from creditrisk_assets.models.exposure import learned_from
@@ -54,10 +54,10 @@ def prepare(folder: Path, loans: int, fitted: int) -> None:
     np.savez(folder / "moments.npz", mean=posterior.mean, covariance=posterior.covariance)
     (folder / "design.json").write_text(posterior.design.to_json())
     book.file.unlink()
+    return {"auc": book.auc}
 
 
 def rebuilt(folder: Path) -> Any:
-    """Scoring by the prepared posterior."""
     from creditrisk_assets.models.design import Design
     from creditrisk_assets.models.posterior import Posterior
     from creditrisk_assets.scores.loans import Scoring
@@ -77,9 +77,8 @@ def kernel(folder: Path) -> dict[str, float]:
 
     scorer, frame = rebuilt(folder).posterior.scorer, pl.read_parquet(folder / "features.parquet")
     tables, columns = scorer.tables, scorer.design.columns
-    blocks = []
-    for start in range(0, frame.height, BLOCK):
-        part = frame[start : start + BLOCK]
+    parts, blocks = [frame[start : start + BLOCK] for start in range(0, frame.height, BLOCK)], []
+    for part in parts:
         coded = scorer.design.code(part)
         blocks.append((coded.codes, scorer._levels(coded.vintage), scorer.terms_of(part)))
     mean, variance, result = np.empty(BLOCK), np.empty(BLOCK), np.empty((6, BLOCK))
@@ -91,27 +90,16 @@ def kernel(folder: Path) -> dict[str, float]:
                 codes, level, columns.factor, columns.table, *tables.means, tables.covariance, *tables.crosses,
                 *tables.pairs, mean[:n], variance[:n],
             )  # fmt: skip
-            curves = scorer.horizons.curves
-            compiled(pds_of_loans)(
-                mean[:n], variance[:n], term, curves, LOW, PER_UNIT, NODES, SHARES, result[:, :n]
-            )  # fmt: skip
+            looked_up = scorer.horizons.curves, LOW, PER_UNIT, NODES, SHARES
+            compiled(pds_of_loans)(mean[:n], variance[:n], term, *looked_up, result[:, :n])
 
     run()
     seconds = best(run, 5)
-    parts = [frame[start : start + BLOCK] for start in range(0, frame.height, BLOCK)]
     coding = best(lambda: [scorer.design.code(part) for part in parts])
     return {"kernel": frame.height / seconds, "coding": frame.height / coding, "effects": columns.factor.size}
 
 
-def predicted(folder: Path) -> dict[str, float]:
-    """Features to PDs of a whole frame in one call."""
-    scorer, frame = rebuilt(folder).posterior.scorer, pl.read_parquet(folder / "features.parquet")
-    scorer.predict(frame[:BLOCK])
-    return {"predict": frame.height / best(lambda: scorer.predict(frame))}
-
-
 def end_to_end(folder: Path) -> dict[str, float]:
-    """Features to scores with decision and reasons, by blocks."""
     scoring, frame = rebuilt(folder), pl.scan_parquet(folder / "features.parquet")
     height = frame.select(pl.len()).collect().item()
     scoring.score(frame.head(1000).collect())
@@ -121,11 +109,13 @@ def end_to_end(folder: Path) -> dict[str, float]:
         for start in range(0, height, BLOCK):
             scoring.score(frame.slice(start, BLOCK).collect())
 
-    return {"end_to_end": height / best(run, 2), "before": before}
+    whole = best(run, 2)
+    block = frame.head(BLOCK).collect()
+    pds = len(block) / best(lambda: scoring.posterior.predict(block))
+    return {"end_to_end": height / whole, "predict": pds, "before": before}
 
 
 def latency(folder: Path) -> dict[str, float]:
-    """Milliseconds for one loan."""
     scoring, frame = rebuilt(folder), pl.read_parquet(folder / "features.parquet").head(2_000)
     told = {}
     for name, run in (("predict", scoring.posterior.scorer.predict), ("score", scoring.score)):
@@ -169,13 +159,11 @@ def draws(folder: Path) -> dict[str, float]:
     pds, told = drawn_pds(posterior, coded, term), {"numpy": SAMPLE / seconds}
     ours = posterior.predict(frame)
 
-    def ends(values: Any) -> tuple[Any, Any, Any]:
-        return values.mean(axis=1), np.quantile(values, 0.05, axis=1), np.quantile(values, 0.95, axis=1)
-
-    halves = ends(pds[:, ::2]), ends(pds[:, 1::2])
-    for name, one, other, *both in zip(("pd", "pd_low", "pd_high"), ends(pds), halves[0], halves[1], strict=False):
-        told[name] = 1e4 * float(np.sqrt(np.mean((ours[name].to_numpy() - one) ** 2)))
-        told[f"{name}_noise"] = 1e4 * float(np.sqrt(np.mean((other - both[0]) ** 2)))
+    for name, share in (("pd", None), ("pd_low", 0.05), ("pd_high", 0.95)):
+        parts = pds, pds[:, ::2], pds[:, 1::2]
+        all_, one, other = (x.mean(axis=1) if share is None else np.quantile(x, share, axis=1) for x in parts)
+        told[name] = 1e4 * float(np.sqrt(np.mean((ours[name].to_numpy() - all_) ** 2)))
+        told[f"{name}_noise"] = 1e4 * float(np.sqrt(np.mean((one - other) ** 2)))
     return told
 
 
@@ -202,21 +190,20 @@ def bambi(folder: Path) -> dict[str, float]:
 
 
 CONTENDERS: dict[str, Callable[[Path], dict[str, float]]] = {
-    one.__name__: one for one in (kernel, predicted, end_to_end, latency, draws, bambi)
+    one.__name__: one for one in (kernel, end_to_end, latency, draws, bambi)
 }
 
 
-def child(name: str, folder: Path) -> None:
+def child(name: str, folder: Path, *sizes: int) -> None:
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(limits=1):
-        told = CONTENDERS[name](folder)
+        told = prepare(folder, *sizes) if name == "prepare" else CONTENDERS[name](folder)
     print(json.dumps({**told, "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
 
 
-def measured(name: str, folder: Path) -> dict[str, float]:
-    """One contender in a fresh process on one core."""
-    command = [sys.executable, "-W", "ignore", __file__, "--run", name, str(folder)]
+def measured(name: str, folder: Path, *options: str) -> dict[str, float]:
+    command = [sys.executable, "-W", "ignore", __file__, "--run", name, str(folder), *options]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, env={**os.environ, **ONE_CORE})
     if done.returncode:
         raise SystemExit(f"{name} failed")
@@ -225,13 +212,12 @@ def measured(name: str, folder: Path) -> dict[str, float]:
 
 
 def report(told: dict[str, dict[str, float]]) -> None:
-    """Every figure beside its limit or what it is compared with."""
     core, whole, late, many = told["kernel"], told["end_to_end"], told["latency"], told["draws"]
     print(
         f"codes to PDs and intervals {core['kernel'] / 1e6:6.2f} M rows/s per core (goal 5), {core['effects']} effects"
     )
     print(f"coding of features         {core['coding'] / 1e6:6.2f} M rows/s")
-    print(f"features to PDs            {told['predicted']['predict'] / 1e6:6.2f} M rows/s")
+    print(f"features to PDs            {whole['predict'] / 1e6:6.2f} M rows/s")
     print(f"features to scores         {whole['end_to_end'] / 1e6:6.2f} M rows/s, with decision and reasons", end="; ")
     print(f"{whole['megabytes']:,.0f} MB peak, {whole['before']:,.0f} before the first block")
     for name, rows in (("1,000 draws in numpy", many["numpy"]), ("bambi's own predict", told["bambi"]["bambi"])):
@@ -252,11 +238,11 @@ def main() -> None:
     parser.add_argument("--run", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.run:
-        child(arguments.run[0], Path(arguments.run[1]))
+        child(arguments.run[0], Path(arguments.run[1]), arguments.loans, arguments.fitted)
         return
     with tempfile.TemporaryDirectory(prefix="creditrisk-bench-") as name:
         folder = Path(name)
-        prepare(folder, arguments.loans, arguments.fitted)
+        measured("prepare", folder, "--loans", str(arguments.loans), "--fitted", str(arguments.fitted))
         report({contender: measured(contender, folder) for contender in CONTENDERS})
 
 
