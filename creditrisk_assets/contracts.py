@@ -4,6 +4,7 @@ Casts, quarantine reasons, the Columns tab of the Dagster UI, schema checks and 
 all come from here. Raw columns keep the names under which LendingClub publishes them.
 """
 
+from dataclasses import replace
 from datetime import date
 from functools import partial
 
@@ -12,6 +13,7 @@ import polars as pl
 from creditrisk_assets.columns import Column, Table
 
 Text, Real, Whole, Day, Flag = pl.String, pl.Float64, pl.Int32, pl.Date, pl.Boolean
+Instant = pl.Datetime("us", "UTC")
 
 FIRST_DAY, LAST_DAY = date(1930, 1, 1), date(2100, 1, 1)
 STATUSES = (
@@ -31,6 +33,21 @@ GRADES = tuple("ABCDEFG")
 SUB_GRADES = tuple(f"{grade}{step}" for grade in GRADES for step in range(1, 6))
 DECISIONS = ("approve", "refer", "decline")
 REASONS = (1, 2, 3, 4)
+APPLICATIONS, ACTIVITY = "loan-applications", "customer-activity"
+"""Topics of the stream."""
+ACTIVITY_TYPES = ("payment_made", "payment_missed", "utilisation_spike", "credit_line_change", "credit_inquiry")
+EVENT_TYPES = ("loan_application", *ACTIVITY_TYPES)
+BEHAVIOUR = (
+    ("days_past_due", "days past due after the newest payment event", "days"),
+    ("missed_3m", "payments missed in the last 3 months", "count"),
+    ("missed_12m", "payments missed in the last 12 months", "count"),
+    ("paid_12m", "payments made in the last 12 months", "count"),
+    ("spikes_3m", "utilisation spikes in the last 3 months", "count"),
+    ("spikes_12m", "utilisation spikes in the last 12 months", "count"),
+    ("inquiries_12m", "credit inquiries in the last 12 months", "count"),
+    ("months_observed", "months since the first event known, at most 12", "months"),
+)
+"""What is counted of a customer: column, meaning, unit. Windows are trailing and open at their start."""
 FEATURE_SETS = ("application", "application_with_price")
 
 _vintage = Column("vintage", Day, "month in which the loan was issued", "month", "key", nullable=False)
@@ -489,6 +506,78 @@ SCORES_LINEAGE = Table(
     primary=("vintage",),
     partition="vintage",
 )
+
+_instant = partial(Column, dtype=Instant, unit="UTC")
+
+RAW_EVENTS = Table(
+    ("raw", "events"),
+    "Every message of the stream, exactly once: good ones decoded, bad ones kept with the reason and their bytes.",
+    (
+        Column("ingest_day", Day, "day on which the micro-batch was committed", "day", "key", nullable=False),
+        _instant("ingested_at", meaning="when the micro-batch was committed; one instant per micro-batch", known="key",
+                 nullable=False),
+        Column("topic", Text, "Kafka topic", "", "key", nullable=False),
+        Column("epoch", Whole, "how often the topic was started anew", "", "key", nullable=False, low=0),
+        Column("partition", Whole, "partition of the topic", "", "key", nullable=False, low=0),
+        Column("offset", pl.Int64, "offset in the partition", "", "key", nullable=False, low=0),
+        _instant("broker_time", meaning="timestamp of the message", known="key"),
+        Column("key", pl.Binary, "key of the message", "", "key"),
+        Column("event_id", Text, "identifier of the event; repeats are one event", "", "key"),
+        Column("event_type", Text, "what happened", "", "application", allowed=EVENT_TYPES),
+        _instant("event_time", meaning="when it happened", known="application"),
+        Column("customer_id", Text, "whom it concerns", "", "application"),
+        Column("application_id", Text, "which application it is", "", "application"),
+        Column("amount", Real, "amount paid, or due and not paid", "USD", "application", low=0),
+        Column("days_past_due", Whole, "days past due after the event", "days", "application", low=0, high=10_000),
+        Column("utilisation", Real, "revolving balance over limit", "share", "application", low=0, high=10),
+        Column("credit_line", Real, "credit line after the event", "USD", "application", low=0),
+        Column("value", Text, "the message as received, where it is good", "", "application"),
+        Column("error", Text, "why the message is in quarantine; empty: it is good", "", "application"),
+        Column("raw", pl.Binary, "the message as received, where it is bad; empty also for a tombstone", "",
+               "application"),
+    ),
+    primary=("topic", "epoch", "partition", "offset"),
+    partition="ingest_day",
+)  # fmt: skip
+
+_place = (
+    Column("ingest_day", Day, "day on which the micro-batch was committed", "day", "key", nullable=False),
+    _instant("ingested_at", meaning="micro-batch of raw/events it follows from", known="key", nullable=False),
+    Column("topic", Text, "topic of the event that decided it", "", "key", nullable=False),
+    Column("epoch", Whole, "epoch of that topic", "", "key", nullable=False, low=0),
+    Column("partition", Whole, "partition of that event", "", "key", nullable=False, low=0),
+    Column("offset", pl.Int64, "offset of that event", "", "key", nullable=False, low=0),
+)
+
+FEATURES_BEHAVIOUR = Table(
+    ("features", "behaviour"),
+    "What a customer did in trailing windows, as of the newest of their events; one row per micro-batch.",
+    (
+        *_place,
+        Column("customer_id", Text, "whom it concerns", "", "key", nullable=False),
+        _instant("as_of", meaning="time of the newest event known", known="key", nullable=False),
+        *(Column(name, Whole, meaning, unit, nullable=False, low=0) for name, meaning, unit in BEHAVIOUR),
+    ),
+    primary=("topic", "epoch", "partition", "offset"),
+    partition="ingest_day",
+)
+
+SCORES_LIVE = Table(
+    ("scores", "live"),
+    "Risk as of each micro-batch: applications scored and decided, customers updated by what they did.",
+    (
+        *_place,
+        Column("subject", Text, "application or customer", "", "key", nullable=False),
+        Column("kind", Text, "what was scored", "", "key", nullable=False, allowed=("application", "behaviour")),
+        Column("event_id", Text, "the event that decided it", "", "key", nullable=False),
+        _instant("as_of", meaning="time up to which events are known", known="key", nullable=False),
+        *(column for column in SCORES_LOANS.columns if column.name not in ("loan_id", "vintage", "pd_term",
+                                                                          "pd_term_low", "pd_term_high")),
+        *(replace(SCORES_LOANS.column(name), nullable=True) for name in ("pd_term", "pd_term_low", "pd_term_high")),
+    ),
+    primary=("topic", "epoch", "partition", "offset"),
+    partition="ingest_day",
+)  # fmt: skip
 
 TABLES = {
     table.key: table
