@@ -39,15 +39,20 @@ ACTIVITY_TYPES = ("payment_made", "payment_missed", "utilisation_spike", "credit
 EVENT_TYPES = ("loan_application", *ACTIVITY_TYPES)
 BEHAVIOUR = (
     ("days_past_due", "days past due after the newest payment event", "days"),
+    ("worst_12m", "most days past due after a payment event of the last 12 months", "days"),
     ("missed_3m", "payments missed in the last 3 months", "count"),
     ("missed_12m", "payments missed in the last 12 months", "count"),
     ("paid_12m", "payments made in the last 12 months", "count"),
     ("spikes_3m", "utilisation spikes in the last 3 months", "count"),
     ("spikes_12m", "utilisation spikes in the last 12 months", "count"),
+    ("utilisation", "utilisation at the newest spike of the last 12 months; empty: none", "percent"),
+    ("credit_line", "credit line after its newest change in the last 12 months; empty: none", "USD"),
     ("inquiries_12m", "credit inquiries in the last 12 months", "count"),
-    ("months_observed", "months since the first event known, at most 12", "months"),
+    ("months_observed", "whole months since the first event of the last 13 months, at most 12", "months"),
 )
 """What is counted of a customer: column, meaning, unit. Windows are trailing and open at their start."""
+NOT_ALWAYS_TOLD = ("utilisation", "credit_line")
+"""Columns of BEHAVIOUR that may be empty."""
 FEATURE_SETS = ("application", "application_with_price")
 
 _vintage = Column("vintage", Day, "month in which the loan was issued", "month", "key", nullable=False)
@@ -556,7 +561,10 @@ FEATURES_BEHAVIOUR = Table(
         *_place,
         Column("customer_id", Text, "whom it concerns", "", "key", nullable=False),
         _instant("as_of", meaning="time of the newest event known", known="key", nullable=False),
-        *(Column(name, Whole, meaning, unit, nullable=False, low=0) for name, meaning, unit in BEHAVIOUR),
+        *(
+            Column(name, Whole, meaning, unit, nullable=name in NOT_ALWAYS_TOLD, low=0)
+            for name, meaning, unit in BEHAVIOUR
+        ),
     ),
     primary=("topic", "epoch", "partition", "offset"),
     partition="ingest_day",
