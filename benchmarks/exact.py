@@ -29,7 +29,7 @@ def loans_log_likelihood(  # noqa: C901
     """Log-likelihood of n loans at theta (p,) and its gradient (p,), added up loan by loan.
 
     matrix (n, D): effect columns; places (n, 3): coefficients of purpose, state and vintage, negative for none;
-    bad (n,): band of the default, negative for none; the first `bands` coefficients are baselines, `effects` follow.
+    bad (n,): cell of the default, negative for none; the first `bands` coefficients are those of the cells.
     """
     value = 0.0
     odds = np.exp(theta[:bands])
@@ -72,18 +72,25 @@ class Exact:
     def of(design: Design, loans: Coded) -> "Exact":
         tried, columns, parts = loans.rows(np.flatnonzero(loans.months)), design.columns, design.parts
         matrix = np.column_stack([v[tried.codes[f]] for f, v in zip(columns.factor, columns.table, strict=True)])
-        places = np.empty((len(tried), 3), np.int64)
+        places, shift = np.empty((len(tried), 3), np.int64), len(design.periods.share) - design.hazard.stop
         for place, (group, code) in enumerate(zip(design.binning.groups, tried.codes[-2:], strict=True)):
-            places[:, place] = np.where(code < len(group.levels), parts[group.name].start + code.astype(np.int64), -1)
-        places[:, 2] = parts["vintage"].start + tried.vintage
-        bad = np.where(tried.outcome, design.periods.band[tried.months], -1)
-        return Exact(design, (np.ascontiguousarray(matrix), places, tried.months, bad, design.periods.trials))
+            places[:, place] = np.where(
+                code < len(group.levels), shift + parts[group.name].start + code.astype(np.int64), -1
+            )
+        places[:, 2] = shift + parts["vintage"].start + tried.vintage
+        rows = design.rows_of(tried)
+        bad = np.where(tried.outcome, design.periods.band[rows], -1)
+        return Exact(design, (np.ascontiguousarray(matrix), places, rows, bad, design.periods.trials))
 
     def __call__(self, theta: Any, log_scales: Any, log_odds: float) -> tuple[float, Any, Any, float]:
         """(log density, gradient by coefficients, by log scales, by the log-odds of phi)."""
-        design, parts, gradient = self.design, self.design.parts, np.zeros(len(self.design.parameters))
-        bands, effects = parts["baseline"].stop, parts["effects"].stop - parts["baseline"].stop
-        value = compiled(loans_log_likelihood)(*self.arrays, theta, bands, effects, gradient)
+        design, parts, share = self.design, self.design.parts, self.design.periods.share
+        cells, start = len(share), parts["effects"].start
+        by_cell = np.zeros(cells + len(theta) - start)
+        value = compiled(loans_log_likelihood)(
+            *self.arrays, np.append(share @ theta[:start], theta[start:]), cells, parts["effects"].stop - start, by_cell
+        )
+        gradient = np.append(by_cell[:cells] @ share, by_cell[cells:])
         scales, phi = np.exp(log_scales), 1 / (1 + math.exp(-log_odds))
         precision = np.diag(priors.fixed_precision(design))
         start, count = parts["effects"].stop, len(design.vintages)

@@ -131,8 +131,8 @@ def latency(folder: Path) -> dict[str, float]:
 
 def drawn_pds(posterior: Any, coded: Any, term: Any) -> Any:
     """PD within twelve months (n, S) under each draw, loan by loan and month by month: what numpy can do."""
-    from creditrisk_assets.models.exposure import FIRST_TRIAL
     from creditrisk_assets.models.outcomes import HORIZON
+    from creditrisk_assets.models.periods import FIRST_TRIAL
 
     design, theta = posterior.design, posterior.coefficients.T
     columns, parts = design.columns, design.parts
@@ -142,9 +142,11 @@ def drawn_pds(posterior: Any, coded: Any, term: Any) -> Any:
         eta += np.vstack([theta[parts[group.name]], np.zeros((1, theta.shape[1]))])[code]
     early, repaid = zip(*(design.repayment.of(one) for one in posterior.scorer.horizons.terms), strict=True)
     alive, pd = (1 - np.array(early))[term, None] + np.zeros_like(eta), np.zeros_like(eta)
+    cells, (place, strata) = design.periods.share @ theta[design.hazard], design.strata
+    stratum = strata[coded.codes[place]]
     for month in range(FIRST_TRIAL, HORIZON + 1):
         band = design.periods.band[month]
-        hazard = 1 / (1 + np.exp(-eta - theta[parts["baseline"]][band]))
+        hazard = 1 / (1 + np.exp(-eta - cells[design.periods.band[design.periods.row(month, stratum)]]))
         pd += alive * hazard
         alive *= (1 - hazard) * (1 - np.array(repaid)[term, band, None])
     return pd

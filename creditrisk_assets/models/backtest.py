@@ -114,6 +114,6 @@ def prior_predictive(design: Design, draws: int = 4_000, seed: int = 0) -> tuple
     generator = np.random.default_rng(seed)
     bands = len(design.periods.labels)
     odds = generator.normal(priors.baseline_mean(design), priors.BASELINE_SCALE, (draws, bands))
-    rate = 1 - np.exp(-(np.logaddexp(0, odds) @ design.periods.trials[HORIZON]))
+    rate = 1 - np.exp(-(np.logaddexp(0, odds) @ design.periods.trials[HORIZON, :bands]))
     low, middle, high = np.quantile(rate, [0.05, 0.5, 0.95])
     return float(low), float(middle), float(high)

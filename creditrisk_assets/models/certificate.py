@@ -51,10 +51,10 @@ def _sums_over_defaults(design: Design, loans: Coded) -> Array:
     """How often each coefficient (p,) enters the log-odds of a trial that ended in default."""
     bad = loans.rows(np.flatnonzero(loans.outcome & (loans.months > 0)))
     sums, parts = np.zeros(len(design.parameters)), design.parts
-    bands = parts["baseline"].stop
-    sums[parts["baseline"]] = np.bincount(design.periods.band[bad.months], minlength=bands)
+    share, start = design.periods.share, parts["effects"].start
+    sums[design.hazard] = np.bincount(design.periods.band[design.rows_of(bad)], minlength=len(share)) @ share
     for place, (factor, values) in enumerate(zip(design.columns.factor, design.columns.table, strict=True)):
-        sums[bands + place] = values[bad.codes[factor]].sum()
+        sums[start + place] = values[bad.codes[factor]].sum()
     for code, group in zip(bad.codes[-2:], design.binning.groups, strict=True):
         size = len(group.levels)
         sums[parts[group.name]] = np.bincount(code, minlength=size + 1)[:size]
@@ -73,7 +73,7 @@ class _Survival:
         levels = [np.vstack([theta[:, parts[group.name]].T, unseen]) for group in design.binning.groups]
         # Odds of levels are multiplied, not log-odds added: the exponential is taken once per level, not per loan.
         self._levels = [_odds(values, 15) for values in (*levels, theta[:, parts["vintage"]].T)]
-        self._baseline = np.exp(theta[:, parts["baseline"]])
+        self._baseline = np.exp(theta[:, design.hazard] @ design.periods.share.T)
         self._top = self._baseline.max(axis=1).astype(np.float32)
         signs = [(-1) ** term / (term + 1) for term in range(TERMS)]
         powers = [sign * (design.periods.trials @ (self._baseline ** (term + 1)).T) for term, sign in enumerate(signs)]
@@ -91,7 +91,7 @@ class _Survival:
                 matrix[:, place] = values[block.codes[factor]]
             compiled(survive_trials)(
                 _odds(matrix @ self._effects, 40), *self._levels, block.codes[-2], block.codes[-1], block.vintage,
-                block.months, trials, self._baseline, self._powers, self._top, total,
+                self._design.rows_of(block), trials, self._baseline, self._powers, self._top, total,
             )  # fmt: skip
         return total
 

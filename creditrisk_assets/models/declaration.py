@@ -14,7 +14,8 @@ from creditrisk_assets.models import priors
 from creditrisk_assets.models.design import Coded, Design
 from creditrisk_assets.models.evidence import Window
 
-BASELINE, EFFECTS, PERSISTENCE = "baseline", "effects", "persistence"
+BASELINE, SHAPE, EFFECTS, PERSISTENCE = "baseline", "shape", "effects", "persistence"
+FIXED = (BASELINE, SHAPE, EFFECTS)
 
 
 def _term(name: str, count: int) -> str:
@@ -26,9 +27,9 @@ def _sizes(design: Design) -> dict[str, int]:
 
 
 def formula(design: Design) -> str:
-    """The Bambi formula of a design; baselines and effects appear as columns b0, b1, ..., e0, e1, ..."""
+    """The Bambi formula of a design; baselines, shapes and effects appear as columns b0, ..., s0, ..., e0, ..."""
     sizes = _sizes(design)
-    terms = [_term(name, sizes[name]) for name in (BASELINE, EFFECTS) if sizes[name]]
+    terms = [_term(name, sizes[name]) for name in FIXED if sizes[name]]
     return " + ".join(["p(defaults, trials) ~ 0", *terms, *(f"(1|{name})" for name in design.scale_names)])
 
 
@@ -37,9 +38,9 @@ def skeleton(design: Design) -> Any:
     import pandas as pd
 
     sizes = _sizes(design)
-    fixed = sizes[BASELINE] + sizes[EFFECTS]
+    fixed = sum(sizes[name] for name in FIXED)
     rows = max(2, fixed + 1, *(sizes[name] for name in design.scale_names))
-    names = [f"b{i}" for i in range(sizes[BASELINE])] + [f"e{i}" for i in range(sizes[EFFECTS])]
+    names = [f"{name[0]}{i}" for name in FIXED for i in range(sizes[name])]
     frame = pd.DataFrame(np.eye(rows, fixed), columns=names)
     for name in design.scale_names:
         levels = pd.Index([f"{i:04d}" for i in range(sizes[name])])
@@ -54,7 +55,8 @@ def bambi_model(design: Design, *, noncentered: bool) -> Any:
     sizes = _sizes(design)
     scale = bmb.Prior("HalfNormal", sigma=priors.GROUP_SCALE)
     stated = {f"1|{name}": bmb.Prior("Normal", mu=0, sigma=scale) for name in design.scale_names}
-    fixed = {BASELINE: (priors.baseline_mean(design), priors.BASELINE_SCALE), EFFECTS: (0.0, priors.EFFECT_SCALE)}
+    fixed = {BASELINE: (priors.baseline_mean(design), priors.BASELINE_SCALE), SHAPE: (0.0, priors.SHAPE_SCALE),
+             EFFECTS: (0.0, priors.EFFECT_SCALE)}  # fmt: skip
     terms = {name: _term(name, sizes[name]) for name in fixed if sizes[name]}
     for name, term in terms.items():
         stated[term] = bmb.Prior("Normal", mu=fixed[name][0], sigma=fixed[name][1])
@@ -80,7 +82,7 @@ def _coefficients(design: Design, graph: Any) -> Any:
     step = pt.where(np.arange(count) == 0, 1.0, pt.sqrt(1 - phi**2))
     path = pt.dot(pt.where(lag >= 0, phi ** np.maximum(lag, 0), 0.0) * step, graph["1|vintage"])
     sizes = _sizes(design)
-    parts = [pt.atleast_1d(graph[name]) for name in (BASELINE, EFFECTS) if sizes[name]]
+    parts = [pt.atleast_1d(graph[name]) for name in FIXED if sizes[name]]
     return pt.concatenate([*parts, *(graph[f"1|{group.name}"] for group in design.binning.groups), path])
 
 
@@ -103,7 +105,8 @@ def with_loans(design: Design, loans: Coded) -> Any:
     import pytensor.tensor as pt
 
     tried = loans.rows(np.flatnonzero(loans.months))
-    trials, parts = design.periods.trials[tried.months], design.parts
+    reached, parts = design.rows_of(tried), design.parts
+    trials = design.periods.trials[reached]
     defaulted = np.flatnonzero(tried.outcome)
     columns = design.columns
     matrix = np.empty((len(tried), len(columns.names)))
@@ -116,11 +119,11 @@ def with_loans(design: Design, loans: Coded) -> Any:
         for code, group in zip(tried.codes[-2:], design.binning.groups, strict=True):
             levels = pt.concatenate([theta[parts[group.name]], np.zeros(1)])
             eta += levels[code.astype(np.int64)]
-        each = eta[:, None] + theta[parts[BASELINE]][None, :]
-        # Only the bands a loan was tried in: the others would be multiplied by nothing.
-        rows, bands = np.nonzero(trials)
-        told = each[defaulted, design.periods.band[tried.months[defaulted]]].sum()
-        pm.Potential("loans", told - (trials[rows, bands] * pt.softplus(each[rows, bands])).sum())
+        each = eta[:, None] + pt.dot(design.periods.share, theta[design.hazard])[None, :]
+        # Only the cells a loan was tried in: the others would be multiplied by nothing.
+        rows, cells = np.nonzero(trials)
+        told = each[defaulted, design.periods.band[reached[defaulted]]].sum()
+        pm.Potential("loans", told - (trials[rows, cells] * pt.softplus(each[rows, cells])).sum())
         pm.Deterministic("theta", theta)
     return graph
 
@@ -148,7 +151,7 @@ def stated_log_density(design: Design, window: Window) -> Any:
     def value(theta: Any, scales: Any, phi: float) -> float:
         path = theta[parts["vintage"]]
         steps = np.append(path[0], (path[1:] - phi * path[:-1]) / np.sqrt(1 - phi**2))
-        point = {name: theta[parts[name]] for name in (BASELINE, EFFECTS) if parts[name].stop > parts[name].start}
+        point = {name: theta[parts[name]] for name in FIXED if parts[name].stop > parts[name].start}
         # A term of one column is a number to Bambi, not a vector.
         point = {name: values if values.size > 1 else values[0] for name, values in point.items()}
         point |= {f"1|{group.name}": theta[parts[group.name]] for group in design.binning.groups}

@@ -1,6 +1,6 @@
 """What the posterior is about: baseline hazards, effects of binned features, groups and vintages.
 
-    logit h(loan, month) = baseline[band of month] + effects + purpose + state + vintage
+    logit h(loan, month) = baseline[band of month] + shape[term, band] + effects + purpose + state + vintage
 
 Everything a model needs beside its draws stands here and is frozen with it: bins, bands of months,
 the vintages of its window and the rate at which loans are repaid early.
@@ -17,12 +17,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from creditrisk_assets.models.binning import Binning, Levels, Numeric, fit_binning
-from creditrisk_assets.models.exposure import WHOLE_TERM, Periods, fit_periods
+from creditrisk_assets.models.periods import WHOLE_TERM, Periods, Shape, fit_periods, fit_shapes
 from creditrisk_assets.models.repayment import Repayment, fit_repayment
 from creditrisk_assets.resources.environments import add_months
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
+
+TERM = "term_months"
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Coded:
 
 @dataclass(frozen=True)
 class Design:
-    """The coefficient order of a posterior: bands, effects, purposes, states, then vintages, p in all.
+    """The coefficient order of a posterior: bands, shapes, effects, purposes, states, then vintages, p in all.
 
     `vintages` are consecutive months; `mix` is the share of training loans in each bin of each factor.
     """
@@ -108,6 +110,7 @@ class Design:
     def parameters(self) -> tuple[str, ...]:
         """Names of all coefficients."""
         bands = [f"baseline[{label}]" for label in self.periods.labels]
+        bands += [f"shape[{label}]" for label in self.periods.shape_labels]
         groups = [f"{group.name}[{level}]" for group in self.binning.groups for level in group.levels]
         return (*bands, *self.columns.names, *groups, *(f"vintage[{v:%Y-%m}]" for v in self.vintages))
 
@@ -118,8 +121,9 @@ class Design:
 
     @cached_property
     def parts(self) -> dict[str, slice]:
-        """Where `baseline`, `effects`, each group and `vintage` lie among `parameters`."""
-        sizes = {"baseline": len(self.periods.labels), "effects": len(self.columns.names)}
+        """Where `baseline`, `shape`, `effects`, each group and `vintage` lie among `parameters`."""
+        sizes = {"baseline": len(self.periods.labels), "shape": len(self.periods.shape_labels)}
+        sizes["effects"] = len(self.columns.names)
         sizes |= {group.name: len(group.levels) for group in self.binning.groups}
         sizes["vintage"] = len(self.vintages)
         ends = np.cumsum(list(sizes.values())).tolist()
@@ -129,6 +133,27 @@ class Design:
     def shared(self) -> int:
         """Number of coefficients that all vintages share: everything but the vintage effects."""
         return int(self.parts["vintage"].start)
+
+    @property
+    def hazard(self) -> slice:
+        """Where baselines and shapes lie among `parameters`: `periods.share` makes cells of them."""
+        return slice(0, self.parts["effects"].start)
+
+    @cached_property
+    def strata(self) -> tuple[int, NDArray[np.int64]]:
+        """(position of the term among the factors, stratum of each of its bins): the first stratum without a shape."""
+        for place, factor in enumerate(self.binning.numerics):
+            if factor.name == TERM and self.periods.shapes:
+                strata = np.zeros(factor.size, np.int64)
+                for number, shape in enumerate(self.periods.shapes, start=1):
+                    strata[np.searchsorted(factor.edges, shape.term, side="right")] = number
+                return place, strata
+        return 0, np.zeros(256, np.int64)
+
+    def rows_of(self, loans: Coded) -> NDArray[np.int64]:
+        """(n,): the rows of `periods.trials` that loans have come to."""
+        place, strata = self.strata
+        return self.periods.row(loans.months, strata[loans.codes[place]]) if self.periods.shapes else loans.months
 
     def code(self, frame: pl.DataFrame) -> Coded:
         """Rows of features/loans as codes; with `months` and `outcome` where the frame has them.
@@ -151,6 +176,7 @@ class Design:
         plain = {
             "binning": asdict(self.binning),
             "starts": self.periods.starts,
+            "shapes": [asdict(shape) for shape in self.periods.shapes],
             "vintages": [f"{vintage}" for vintage in self.vintages],
             "repayment": self.repayment.plain(),
             "mix": self.mix,
@@ -163,7 +189,7 @@ class Design:
         plain = json.loads(text)
         return Design(
             Binning.from_plain(plain["binning"]),
-            Periods(tuple(plain["starts"])),
+            Periods(tuple(plain["starts"]), tuple(Shape(s["term"], tuple(s["starts"])) for s in plain["shapes"])),
             tuple(date.fromisoformat(vintage) for vintage in plain["vintages"]),
             Repayment.from_plain(plain["repayment"]),
             tuple(tuple(shares) for shares in plain["mix"]),
@@ -179,6 +205,9 @@ def fit_design(frame: pl.DataFrame, feature_set: str, last: date, *, whole_term:
     binning = fit_binning(frame, feature_set)
     months, outcome = frame["months"].cast(pl.Int64).to_numpy(), frame["outcome"].to_numpy()
     periods = WHOLE_TERM if whole_term else fit_periods(months, outcome)
+    if any(numeric.name == TERM for numeric in binning.numerics):
+        terms = frame[TERM].fill_null(0.0).round().cast(pl.Int64).to_numpy()
+        periods = fit_shapes(periods, terms, months, outcome)
     first = frame["vintage"].min()
     assert isinstance(first, date)
     mix = tuple(

@@ -110,31 +110,33 @@ class Window:
 def gather(design: Design, loans: Coded, reference: Reference, own: float, variance: Vector | None = None) -> Evidence:
     """Evidence of loans of one vintage at given points; `variance` (n,) of each log-odds where it is averaged."""
     parts, columns = design.parts, design.columns
-    bands, width = len(design.periods.labels), len(columns.names)
+    share = design.periods.share
+    bands, width = len(share), len(columns.names)
     first, second = (np.append(reference.point[parts[group.name]], 0.0) for group in design.binning.groups)
     one, two = first.size - 1, second.size - 1
-    totals, gradient, weights = np.zeros(2), np.zeros(design.shared), np.zeros(bands)
+    totals, gradient, weights = np.zeros(2), np.zeros(bands + width + one + two), np.zeros(bands)
     dense, cross = np.zeros((width, width)), np.zeros((bands, width))
     groups, pair = np.zeros((one + two, bands + width + 1)), np.zeros((one + 1, two + 1))
     nodes, shares = gauss_hermite()
     compiled(expand_loans)(
-        loans.codes, loans.months, loans.outcome, np.zeros(0) if variance is None else variance, nodes, shares,
-        columns.factor, columns.table, design.periods.trials, design.periods.band,
-        reference.point[parts["baseline"]].copy(), reference.point[parts["effects"]].copy(), first, second, own,
+        loans.codes, design.rows_of(loans), loans.outcome, np.zeros(0) if variance is None else variance, nodes, shares,
+        columns.factor, columns.table, design.periods.trials, design.periods.band, design.periods.first,
+        share @ reference.point[design.hazard], reference.point[parts["effects"]].copy(), first, second, own,
         totals, gradient, weights, dense, cross, groups, pair,
     )  # fmt: skip
     information = np.zeros((design.shared, design.shared))
-    start = bands + width
-    information[:bands, :bands] = np.diag(weights)
-    information[bands:start, bands:start] = dense
-    information[bands:start, :bands] = cross.T
-    information[start:, :start] = groups[:, :start]
-    information[start:, start:] = np.diag(groups[:, start])
+    hazard, effects, start = design.hazard, parts["effects"], parts["effects"].stop
+    information[hazard, hazard] = np.tril((share.T * weights) @ share)
+    information[effects, effects] = dense
+    information[effects, hazard] = cross.T @ share
+    information[start:, hazard] = groups[:, :bands] @ share
+    information[start:, effects] = groups[:, bands : bands + width]
+    information[start:, start:] = np.diag(groups[:, bands + width])
     information[start + one :, start : start + one] = pair[:one, :two].T
     information += np.tril(information, -1).T
-    tried = loans.months > 0
+    tried, slope = loans.months > 0, np.append(gradient[:bands] @ share, gradient[bands:])
     return Evidence(
-        reference.point, own, float(totals[0]), gradient, information, int(tried.sum()), float(totals[1]),
+        reference.point, own, float(totals[0]), slope, information, int(tried.sum()), float(totals[1]),
         int((loans.outcome & tried).sum()),
     )  # fmt: skip
 
@@ -150,11 +152,12 @@ def _own_effect(design: Design, loans: Coded, reference: Reference) -> float:
     ):
         eta += effect * values[loans.codes[factor]]
     # Odds within reach of the exponential, whatever a wild loan or level says.
-    odds, baseline = np.exp(np.clip(eta, -300, 300)), np.exp(point[design.parts["baseline"]])
+    odds, baseline = np.exp(np.clip(eta, -300, 300)), np.exp(design.periods.share @ point[design.hazard])
+    rows = design.rows_of(loans)
     defaults = float((loans.outcome & (loans.months > 0)).sum())
     for _ in range(OWN_STEPS):
         expected, spread = compiled(expected_defaults)(
-            odds, loans.months, design.periods.trials, baseline * np.exp(own)
+            odds, rows, design.periods.trials, design.periods.first, baseline * np.exp(own)
         )
         slope, curvature = defaults - own / OWN_SCALE**2 - expected, 1 / OWN_SCALE**2 + spread
         own += float(np.clip(slope / curvature, -1.0, 1.0))

@@ -9,62 +9,15 @@ a population of resolved loans alone is never formed (Thomas, Credit Scoring and
 Under `final` every loan is observed to the end, and one trial covers the whole term.
 """
 
-from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from creditrisk_assets.models.outcomes import ORDER, NothingToLearnError, Protocol, Window, final, require_columns
+from creditrisk_assets.models.periods import FIRST_TRIAL, LONGEST
 from creditrisk_assets.resources.environments import add_months
 
-FIRST_TRIAL = 5
-"""Month on book of the first trial: one month to the missed due date, four to 120 days late."""
-STARTS = (5, 6, 7, 8, 9, 11, 13, 16, 19, 25, 37)
-LONGEST = 72
-"""Months on book beyond which nothing is told apart: the longest term and a year of collection."""
-FEWEST_DEFAULTS = 10
 NEEDED = ("vintage", "defaulted", "default_month", "repaid_month", "observed_month", "term_months")
-
-
-@dataclass(frozen=True)
-class Periods:
-    """Bands of trial months with one baseline hazard each; `starts` are their first months.
-
-    Without `starts` there is a single trial, the whole term.
-    """
-
-    starts: tuple[int, ...] = ()
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """What the bands are called: 5, 6, 9-10, 37+, or `term`."""
-        if not self.starts:
-            return ("term",)
-        ends = [start - 1 for start in self.starts[1:]]
-        told = [str(a) if a == b else f"{a}-{b}" for a, b in zip(self.starts, ends, strict=False)]
-        return (*told, f"{self.starts[-1]}+")
-
-    @cached_property
-    def band(self) -> NDArray[np.int64]:
-        """(LONGEST + 1,): the band of a trial month."""
-        months = np.arange(LONGEST + 1)
-        return np.maximum(np.searchsorted(self.starts, months, side="right") - 1, 0)
-
-    @cached_property
-    def trials(self) -> NDArray[np.float64]:
-        """(LONGEST + 1, bands): trials in each band of a loan tried up to that month on book."""
-        if not self.starts:
-            return np.asarray(np.minimum(np.arange(LONGEST + 1.0), 1.0)[:, None], np.float64)
-        tried = np.arange(self.starts[0], LONGEST + 1)
-        reached = np.arange(LONGEST + 1)[:, None] >= tried
-        bands = self.band[tried, None] == np.arange(len(self.starts))
-        return np.asarray(reached.astype(np.float64) @ bands, np.float64)
-
-
-WHOLE_TERM = Periods()
 
 
 def _months(later: str | pl.Expr) -> pl.Expr:
@@ -100,27 +53,6 @@ def exposed(features: pl.LazyFrame, as_of: date | None, protocol: Protocol = "as
     )  # fmt: skip
     tried = pl.when(entered & (reached >= FIRST_TRIAL)).then(reached.clip(0, LONGEST)).otherwise(0)
     return features.with_columns(months=tried.cast(pl.Int32), outcome=bad, repaid=good)
-
-
-def fit_periods(months: NDArray[np.int64], outcome: NDArray[np.bool_]) -> Periods:
-    """Bands with at least ten defaults each, none beyond what was observed.
-
-    `months` (rows,) as `exposed` makes them. Every band keeps a start of `STARTS`, so that models
-    of neighbouring dates can be compared.
-    """
-    reached = int(months.max(initial=FIRST_TRIAL))
-    starts = [start for start in STARTS if start <= reached]
-    tried = outcome & (months > 0)  # the shortest terms are over before the first trial
-    counts = np.bincount(np.searchsorted(starts, months[tried], side="right") - 1, minlength=len(starts))
-    kept, gathered = [starts[0]], 0
-    for start, count in zip(starts[1:], counts[:-1], strict=True):
-        gathered += int(count)
-        if gathered >= FEWEST_DEFAULTS:
-            kept.append(start)
-            gathered = 0
-    if len(kept) > 1 and gathered + int(counts[-1]) < FEWEST_DEFAULTS:
-        kept.pop()
-    return Periods(tuple(kept))
 
 
 def training_window(model_date: date, window: Window) -> tuple[date, date]:

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from creditrisk_assets.models.design import Design
-from creditrisk_assets.models.exposure import FIRST_TRIAL, LONGEST
 from creditrisk_assets.models.outcomes import HORIZON
+from creditrisk_assets.models.periods import FIRST_TRIAL, LONGEST
 
 Vector = NDArray[np.float64]
 
@@ -26,10 +26,21 @@ LOW, HIGH, PER_UNIT = -16.0, 8.0, 64
 
 @dataclass(frozen=True)
 class Horizons:
-    """PD curves of a design at mean baselines `baseline` (B,)."""
+    """PD curves of a design at mean coefficients `hazard` of its baselines and shapes."""
 
     design: Design
-    baseline: Vector
+    hazard: Vector
+
+    @cached_property
+    def baseline(self) -> Vector:
+        """(B,): the baselines of loans without a shape of their own."""
+        return np.asarray(self.hazard[: len(self.design.periods.labels)], np.float64)
+
+    def _own(self, term: int) -> Vector:
+        """(B,): the baselines of a term; of the nearest stratum when the term is new."""
+        periods = self.design.periods
+        cells = periods.share @ self.hazard
+        return np.asarray(cells.reshape(-1, len(periods.labels))[periods.stratum(term)], np.float64)
 
     @cached_property
     def terms(self) -> tuple[int, ...]:
@@ -57,7 +68,8 @@ class Horizons:
         Months before the first trial share its early repayments; nobody is on book after the term.
         """
         pd, alive = np.zeros((months + 1, log_odds.size)), np.ones((months + 1, log_odds.size))
-        relative = log_odds - self.weights @ self.baseline
+        own = self._own(term)
+        relative = log_odds - self.weights @ own
         early, repaid = self.design.repayment.of(term)
         for month in range(1, months + 1):
             pd[month], alive[month] = pd[month - 1], alive[month - 1]
@@ -65,7 +77,7 @@ class Horizons:
                 alive[month] = 1 - early * month / (FIRST_TRIAL - 1)
             elif month <= min(term, LONGEST):
                 band = self.design.periods.band[month]
-                hazard = 1 / (1 + np.exp(-(relative + self.baseline[band])))
+                hazard = 1 / (1 + np.exp(-(relative + own[band])))
                 pd[month] += alive[month] * hazard
                 alive[month] *= (1 - hazard) * (1 - repaid[band])
             if month == term:

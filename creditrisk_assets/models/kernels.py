@@ -32,18 +32,18 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def expand_loans(  # noqa: C901, PLR0912, PLR0915
     codes: Matrix, months: Vector, outcome: Vector, variance: Vector, nodes: Vector, weights: Vector,
-    factor: Vector, table: Matrix, trials: Matrix, band: Vector,
+    factor: Vector, table: Matrix, trials: Matrix, band: Vector, lowest: Vector,
     baseline: Vector, effects: Vector, first: Vector, second: Vector, shift: float,
     totals: Vector, gradient: Vector, bands: Vector, dense: Matrix, cross: Matrix, groups: Matrix, pair: Matrix,
 ) -> None:  # fmt: skip
-    """Log-likelihood, gradient and information of n loans with B bands and D effects, summed into the last arguments.
+    """Log-likelihood, gradient and information of n loans with B cells and D effects, summed into the last arguments.
 
-    codes (factors, n) uint8, the last two rows purpose and state; months (n,), outcome (n,), variance
-    (n,) of each log-odds or (0,), nodes and weights of the quadrature over it; factor (D,), table
-    (D, bins); trials (months + 1, B), band (months + 1,); point: baseline (B,), effects (D,), first and
-    second (levels + 1,), shift (of the vintage). Out: totals (log-likelihood, trials), gradient
-    (B + D + levels), bands (B,), dense (D, D) lower half, cross (B, D), groups (levels, B + D + 1),
-    pair (levels of first + 1, levels of second + 1).
+    codes (factors, n) uint8, the last two rows purpose and state; months (n,) rows of the next three,
+    outcome (n,), variance (n,) of each log-odds or (0,), nodes and weights of the quadrature over it;
+    factor (D,), table (D, bins); trials (rows, B), band and lowest (rows,), see `periods.Periods`;
+    point: baseline (B,), effects (D,), first and second (levels + 1,), shift (of the vintage). Out:
+    totals (log-likelihood, trials), gradient (B + D + levels), bands (B,), dense (D, D) lower half,
+    cross (B, D), groups (levels, B + D + 1), pair (levels of first + 1, levels of second + 1).
     """
     count, width, rows = baseline.size, effects.size, codes.shape[0]
     x, weight = effects * 0.0, baseline * 0.0
@@ -51,7 +51,8 @@ def expand_loans(  # noqa: C901, PLR0912, PLR0915
     levels = first.size - 1
     for i in range(months.size):
         reached = months[i]
-        if trials[reached, 0] == 0.0:
+        begin = lowest[reached]
+        if trials[reached, begin] == 0.0:
             continue
         one, two = codes[rows - 2, i], codes[rows - 1, i]
         eta = shift + first[one] + second[two]
@@ -59,7 +60,7 @@ def expand_loans(  # noqa: C901, PLR0912, PLR0915
             x[d] = table[d, codes[factor[d], i]]
             eta += effects[d] * x[d]
         sum_weight, sum_residual = 0.0, 0.0
-        for b in range(count):
+        for b in range(begin, count):
             tried = trials[reached, b]
             weight[b] = 0.0
             if tried == 0.0:
@@ -98,7 +99,7 @@ def expand_loans(  # noqa: C901, PLR0912, PLR0915
                 continue
             row = level if g == 0 else levels + level
             gradient[start + row] += sum_residual
-            for b in range(count):
+            for b in range(begin, count):
                 if weight[b] == 0.0:
                     break
                 groups[row, b] += weight[b]
@@ -107,12 +108,12 @@ def expand_loans(  # noqa: C901, PLR0912, PLR0915
             groups[row, start] += sum_weight
 
 
-def expected_defaults(odds, months, trials, baseline):  # type: ignore[no-untyped-def]
-    """(expected defaults, their variance) of n loans: odds (n,) and baseline (B,) odds of the bands; see above."""
+def expected_defaults(odds, months, trials, lowest, baseline):  # type: ignore[no-untyped-def]
+    """(expected defaults, their variance) of n loans: odds (n,) and baseline (B,) odds of the cells; see above."""
     expected, spread = 0.0, 0.0
     for i in range(months.size):
         reached = months[i]
-        for b in range(baseline.size):
+        for b in range(lowest[reached], baseline.size):
             tried = trials[reached, b]
             if tried == 0.0:
                 break
@@ -194,8 +195,8 @@ def survive_trials(odds, first, second, time, one, two, when, months, trials, ba
     """Sum over n loans of trials * log(1 + odds * baseline) for S draws, added to total (S,).
 
     odds (n, S) float32 of the effects, overwritten; first, second, time (levels, S) float32: odds of the levels
-    one, two, when (n,); months (n,), trials (months + 1, B), baseline (S, B): odds of the bands; powers
-    (5, months + 1, S) float32: the terms of the logarithm's series, summed over bands; top (S,) float32: largest
+    one, two, when (n,); months (n,), trials (rows, B), baseline (S, B): odds of the cells; powers
+    (5, rows, S) float32: the terms of the logarithm's series, summed over cells; top (S,) float32: largest
     baseline of a draw. Five terms are exact to 2e-7 a trial up to odds of 0.1; beyond, the logarithm is taken.
     """
     for i in range(months.size):

@@ -2,6 +2,7 @@
 
     baseline[band] ~ N(-6, 1.5^2)          a month ends in default with a chance of 0.02 % to 2.8 %
     baseline[term] ~ N(-2, 1.5^2)          where one trial covers the term: 1 % to 61 %
+    shape          ~ N(0, 0.5^2)           what a term has of its own, band by band
     effects        ~ N(0, 0.15^2)          per standard deviation of a feature
     purpose, state ~ N(0, tau^2)           tau ~ HalfNormal(0.1)
     vintage        ~ AR(1) of persistence phi and standard deviation tau,
@@ -21,6 +22,7 @@ Matrix = NDArray[np.float64]
 
 BASELINE_MEAN, TERM_MEAN, BASELINE_SCALE = -6.0, -2.0, 1.5
 EFFECT_SCALE = 0.15
+SHAPE_SCALE = 0.5
 GROUP_SCALE = 0.1
 PERSISTENCE_ALPHA, PERSISTENCE_BETA = 1.0, 1.0
 
@@ -38,9 +40,10 @@ def fixed_mean(design: Design) -> Vector:
 
 
 def fixed_precision(design: Design) -> Vector:
-    """Prior precision (p,) of baselines and effects, zero where a scale is learned."""
+    """Prior precision (p,) of baselines, shapes and effects, zero where a scale is learned."""
     precision = np.zeros(len(design.parameters))
     precision[design.parts["baseline"]] = 1 / BASELINE_SCALE**2
+    precision[design.parts["shape"]] = 1 / SHAPE_SCALE**2
     precision[design.parts["effects"]] = 1 / EFFECT_SCALE**2
     return precision
 

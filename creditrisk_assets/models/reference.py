@@ -100,9 +100,10 @@ def _climb(design: Design, vintages: list[Coded], theta: Vector, scales: Vector)
 def start_point(design: Design, loans: Coded) -> Vector:
     """Crude baselines, every effect zero: shape (p,)."""
     theta = priors.fixed_mean(design)
-    trials = design.periods.trials[loans.months].sum(axis=0)
+    bands = len(design.periods.labels)
+    trials = design.periods.trials[loans.months, :bands].sum(axis=0)
     tried = loans.outcome & (loans.months > 0)
-    bad = np.bincount(design.periods.band[loans.months[tried]], minlength=trials.size)
+    bad = np.bincount(design.periods.band[loans.months[tried]], minlength=bands)
     theta[design.parts["baseline"]] = np.log((bad + 0.5) / (trials - bad + 10.0).clip(min=0.5))
     return theta
 

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from creditrisk_assets.models.exposure import FIRST_TRIAL, Periods
+from creditrisk_assets.models.periods import FIRST_TRIAL, Periods
 
 Vector = NDArray[np.float64]
 
@@ -66,7 +66,7 @@ def fit_repayment(frame: pl.DataFrame, periods: Periods) -> Repayment:
         before = int((left & (months < FIRST_TRIAL)).sum())
         entered = before + int((mine & (months >= FIRST_TRIAL)).sum())
         early[term] = (before + PRIOR_REPAID) / (entered + PRIOR_TRIALS / FIRST_TRIAL)
-        trials = periods.trials[months[mine]].sum(axis=0)
+        trials = periods.trials[months[mine], : len(periods.labels)].sum(axis=0)
         counted = left & (months >= FIRST_TRIAL) & (months < term)  # the end of the term is no choice
         counts = np.bincount(periods.band[months[counted]], minlength=trials.size)
         hazard[term] = tuple(((counts + PRIOR_REPAID) / (trials + PRIOR_TRIALS)).tolist())

@@ -141,8 +141,8 @@ def inference_data(design: Design, sample: Sample) -> Any:
     )
 
 
-def sampler_diagnostics(trace: Any, sample: Sample) -> dict[str, float | str | bool]:
-    """r_hat_max, ess_bulk_min, ess_tail_min, divergences, bfmi_min, disagreement and `sampled`: do all gates pass?
+def mixing(trace: Any) -> dict[str, float | bool]:
+    """r_hat_max, ess_bulk_min, ess_tail_min, divergences, bfmi_min and `sampled`: do all gates on the sampler pass?
 
     Rank-normalised R-hat and ESS of Vehtari et al. 2021, unrounded.
     """
@@ -151,21 +151,25 @@ def sampler_diagnostics(trace: Any, sample: Sample) -> dict[str, float | str | b
     r_hat = max(float(value.max()) for value in az.rhat(trace).data_vars.values())
     bulk = min(float(value.min()) for value in az.ess(trace).data_vars.values())
     tail = min(float(value.min()) for value in az.ess(trace, method="tail").data_vars.values())
-    divergences, bfmi = int(sample.diverging.sum()), float(np.min(az.bfmi(trace)))
+    divergences, bfmi = int(trace.sample_stats["diverging"].sum()), float(np.min(az.bfmi(trace)))
     sampled = (
         r_hat <= LARGEST_R_HAT
         and min(bulk, tail) >= FEWEST_EFFECTIVE
         and divergences == 0
         and bfmi >= SMALLEST_BFMI
-        and sample.disagreement <= LARGEST_DISAGREEMENT
-    )
+    )  # fmt: skip
     return {
-        "method": sample.method,
         "r_hat_max": r_hat,
         "ess_bulk_min": bulk,
         "ess_tail_min": tail,
         "divergences": divergences,
         "bfmi_min": bfmi,
-        "disagreement": sample.disagreement,
         "sampled": sampled,
     }
+
+
+def sampler_diagnostics(trace: Any, sample: Sample) -> dict[str, float | str | bool]:
+    """`mixing` of the draws, their method, `disagreement`, and `sampled`: do all gates pass?"""
+    mixed = mixing(trace)
+    sampled = bool(mixed["sampled"]) and sample.disagreement <= LARGEST_DISAGREEMENT
+    return {"method": sample.method, **mixed, "disagreement": sample.disagreement, "sampled": sampled}

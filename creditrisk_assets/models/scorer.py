@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from creditrisk_assets.models.binning import Numeric
-from creditrisk_assets.models.design import Coded, Design
+from creditrisk_assets.models.design import Coded, Columns, Design
 from creditrisk_assets.models.horizon import LOW, PER_UNIT, Horizons
 from creditrisk_assets.models.kernels import compiled, moments_of_loans, pds_of_loans
 
@@ -43,6 +43,7 @@ class Tables:
     spread: Matrix
     base: Vector
     covariance: Matrix
+    columns: Columns
     crosses: tuple[Matrix, Matrix, Matrix]
     pairs: tuple[Matrix, Matrix, Matrix]
 
@@ -55,7 +56,8 @@ def make_tables(design: Design, mean: Vector, covariance: Matrix, levels: Matrix
     theirs; `constant` (p,): the weights of the baselines; `group_squares` (2,): tau^2 of an unseen level.
     """
     parts, p = design.parts, len(design.parameters)
-    rows = np.vstack([constant, np.eye(p)[parts["effects"]]])
+    columns, effects = _columns(design, constant)
+    rows = np.vstack([constant, effects])
     seen = [np.vstack([np.eye(p)[parts[group.name]], np.zeros(p)]) for group in design.binning.groups]
     beside = [np.append(np.zeros(len(one) - 1), square) for one, square in zip(seen, group_squares, strict=True)]
     everything, own = [*seen, levels], [*beside, extra]
@@ -64,12 +66,12 @@ def make_tables(design: Design, mean: Vector, covariance: Matrix, levels: Matrix
         for one, more in zip(everything, own, strict=True)
     ]
     pairs = [a @ covariance @ b.T for a, b in ((seen[0], seen[1]), (seen[0], levels), (seen[1], levels))]
-    raw, spread, centre = _contributions(design, mean, covariance, group_squares)
+    raw, spread, centre = _contributions(design, columns, effects, mean, covariance, group_squares)
     plain = levels @ mean + constant @ mean
     groups = [np.append(mean[parts[group.name]], 0.0) for group in design.binning.groups]
     return Tables(
-        (mean[parts["effects"]].copy(), groups[0], groups[1], plain), raw - centre[:, None], spread,
-        plain + centre.sum(), _folded(rows @ covariance @ rows.T),
+        (effects @ mean, groups[0], groups[1], plain), raw - centre[:, None], spread,
+        plain + centre.sum(), _folded(rows @ covariance @ rows.T), columns,
         (crosses[0], crosses[1], crosses[2]), (pairs[0], pairs[1], pairs[2]),
     )  # fmt: skip
 
@@ -79,8 +81,27 @@ def _folded(matrix: Matrix) -> Matrix:
     return np.ascontiguousarray(np.tril(matrix) + np.tril(matrix, -1))
 
 
+def _columns(design: Design, constant: Vector) -> tuple[Columns, Matrix]:
+    """Columns of a loan and the coefficients (columns, p) of each: the effects, then what each shape adds to its term.
+
+    A shape is one number to a loan: its bands weighted as `constant` weighs those of the baselines.
+    """
+    plain, periods, bands = design.columns, design.periods, design.parts["baseline"]
+    place, strata = design.strata
+    effects = np.eye(len(constant))[design.parts["effects"]]
+    cells = periods.share.reshape(-1, len(periods.labels), design.hazard.stop)
+    shapes = np.zeros((len(periods.shapes), len(constant)))
+    shapes[:, design.hazard] = constant[bands] @ cells[1:] - constant[bands] @ cells[0]
+    table = np.zeros((len(shapes), plain.table.shape[1]))
+    for number, row in enumerate(table, start=1):
+        row[: strata.size] = (strata == number)[: row.size]
+    factor = np.append(plain.factor, np.full(len(shapes), place))
+    names = (*plain.names, *(f"shape[{shape.term}]" for shape in periods.shapes))
+    return Columns(factor, np.vstack([plain.table, table]), names), np.vstack([effects, shapes])
+
+
 def _contributions(
-    design: Design, mean: Vector, covariance: Matrix, group_squares: Vector
+    design: Design, columns: Columns, effects: Matrix, mean: Vector, covariance: Matrix, group_squares: Vector
 ) -> tuple[Matrix, Matrix, Vector]:
     """Per factor and bin: mean contribution and its deviation from the average loan; per factor: the average."""
     widest = max(factor.size for factor in design.binning.factors)
@@ -90,8 +111,8 @@ def _contributions(
     for place, (factor, shares) in enumerate(zip(design.binning.factors, design.mix, strict=True)):
         x = np.zeros((factor.size, len(design.parameters)))
         if isinstance(factor, Numeric) or factor in design.binning.categories:
-            mine = design.columns.factor == place
-            x[:, design.parts["effects"]] = np.where(mine[:, None], design.columns.table, 0.0)[:, : factor.size].T
+            mine = columns.factor == place
+            x[:] = np.where(mine[:, None], columns.table, 0.0)[:, : factor.size].T @ effects
         else:
             x[:-1, design.parts[factor.name]] = np.eye(factor.size - 1)
         weights = np.asarray(shares)
@@ -110,7 +131,7 @@ def moments(
     """Mean and variance of the log-odds of coded loans, each (n,); `vintage` (n,) rows of the vintage levels."""
     mean, variance = np.empty(vintage.size), np.empty(vintage.size)
     compiled(moments_of_loans)(
-        codes, vintage, design.columns.factor, design.columns.table, *tables.means, tables.covariance,
+        codes, vintage, tables.columns.factor, tables.columns.table, *tables.means, tables.covariance,
          *tables.crosses, *tables.pairs, mean, variance,
     )  # fmt: skip
     return mean, variance
@@ -144,7 +165,7 @@ class Scorer:
     @cached_property
     def horizons(self) -> Horizons:
         """PD curves at the mean baselines."""
-        return Horizons(self.design, self.mean[self.design.parts["baseline"]].copy())
+        return Horizons(self.design, self.mean[self.design.hazard].copy())
 
     @cached_property
     def tables(self) -> Tables:

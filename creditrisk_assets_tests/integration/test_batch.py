@@ -25,7 +25,7 @@ from creditrisk_assets.contracts import (
     TABLES,
 )
 from creditrisk_assets.models.artifacts import netcdf_name
-from creditrisk_assets.models.exposure import FIRST_TRIAL
+from creditrisk_assets.models.periods import FIRST_TRIAL
 from creditrisk_assets.resources.environments import add_months
 from creditrisk_assets.resources.lake import column_schema
 from creditrisk_assets_tests.world import FIRST, LAST, MODEL_DATES, VINTAGES, World

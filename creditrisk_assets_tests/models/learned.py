@@ -50,7 +50,7 @@ def fit() -> Fit:
 
 
 def one_hot(design: Design, frame: pl.DataFrame) -> Matrix:
-    """(n, p): what each coefficient is multiplied by, straight from the values; the bands are left at zero."""
+    """(n, p): what each coefficient is multiplied by, straight from the values; bands and shapes are left at zero."""
     x = np.zeros((frame.height, len(design.parameters)))
     place = {name: number for number, name in enumerate(design.parameters)}
     for factor in design.binning.factors:
@@ -79,13 +79,25 @@ def month_by_month(design: Design, frame: pl.DataFrame) -> tuple[Matrix, Vector]
     """One row (p,) for each month a loan was tried, and whether it defaulted in it."""
     x = one_hot(design, frame)
     rows, bad = [], []
-    for loan, reached, outcome in zip(x, frame["months"].to_list(), frame["outcome"].to_list(), strict=True):
+    known = (frame[name].to_list() for name in ("months", "outcome", "term_months"))
+    for loan, reached, outcome, term in zip(x, *known, strict=True):
         for month in range(5 if design.periods.starts else 1, reached + 1):
             row = loan.copy()
             row[sum(start <= month for start in design.periods.starts[1:])] = 1.0
+            row[shape_places(design, term, month)] = 1.0
             rows.append(row)
             bad.append(float(outcome and month == reached))
     return np.array(rows).reshape(len(rows), x.shape[1]), np.array(bad)
+
+
+def shape_places(design: Design, term: float, month: int) -> list[int]:
+    """Where a trial of a term meets a shape: one coefficient, or none."""
+    start = design.parts["shape"].start
+    for shape in design.periods.shapes:
+        if shape.term == term:
+            return [start + sum(first <= month for first in shape.starts[1:])]
+        start += len(shape.starts)
+    return []
 
 
 def log_likelihood(x: Matrix, bad: Vector, theta: Vector) -> float:

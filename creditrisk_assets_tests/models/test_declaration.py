@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from creditrisk_assets.models import priors
-from creditrisk_assets.models.declaration import bambi_model, formula, skeleton, with_evidence, with_loans
+from creditrisk_assets.models.declaration import FIXED, bambi_model, formula, skeleton, with_evidence, with_loans
 from creditrisk_assets.models.design import Coded, Design, fit_design
 from creditrisk_assets_tests.models.learned import (
     DESIGN,
@@ -23,7 +23,8 @@ def test_the_formula_names_every_part_of_the_model() -> None:
     stated = formula(DESIGN)
     assert stated.startswith("p(defaults, trials) ~ 0 + baseline(b0, b1, ")
     assert stated.endswith(" + (1|purpose) + (1|addr_state) + (1|vintage)")
-    assert stated.count(",") == 1 + 6 + len(DESIGN.columns.names) - 1
+    assert " + shape(s0, s1" in stated and " + effects(e0, e1, " in stated
+    assert stated.count(",") == 1 + sum(DESIGN.parts[name].stop - DESIGN.parts[name].start - 1 for name in FIXED)
 
 
 def test_the_skeleton_shows_every_level_and_no_trial() -> None:
@@ -60,7 +61,7 @@ def loans_log_likelihood(design: Design, loans: Coded, theta: np.ndarray, phi: f
 
     graph = with_loans(design, loans)
     scale, point = 0.5, graph.initial_point()
-    for name in ("baseline", "effects"):
+    for name in FIXED:
         point[name] = theta[design.parts[name]]
     for name in design.scale_names:
         point[f"1|{name}_sigma_log__"] = np.log(scale)

@@ -8,14 +8,14 @@ import polars as pl
 import pytest
 
 from creditrisk_assets.models.design import Design, fit_design
-from creditrisk_assets.models.exposure import WHOLE_TERM
+from creditrisk_assets.models.periods import WHOLE_TERM
 from creditrisk_assets_tests.models.learned import BOOK, DESIGN, FRAME, LAST, LOANS, one_hot
 from creditrisk_assets_tests.models.simulated import simulated_book
 
 
 def test_the_parts_follow_each_other_and_cover_all_coefficients() -> None:
     parts = list(DESIGN.parts.values())
-    assert list(DESIGN.parts) == ["baseline", "effects", "purpose", "addr_state", "vintage"]
+    assert list(DESIGN.parts) == ["baseline", "shape", "effects", "purpose", "addr_state", "vintage"]
     assert parts[0].start == 0 and parts[-1].stop == len(DESIGN.parameters)
     assert all(a.stop == b.start for a, b in pairwise(parts))
     assert len(set(DESIGN.parameters)) == len(DESIGN.parameters)
@@ -24,6 +24,7 @@ def test_the_parts_follow_each_other_and_cover_all_coefficients() -> None:
 def test_every_coefficient_is_named_in_its_part() -> None:
     names = {part: DESIGN.parameters[place] for part, place in DESIGN.parts.items()}
     assert names["baseline"][:2] == ("baseline[5]", "baseline[6]") and names["baseline"][-1] == "baseline[13+]"
+    assert names["shape"] and all(name.startswith("shape[60: ") for name in names["shape"])
     assert {"fico", "fico_missing", "home_ownership[OWN]"} <= set(names["effects"])
     assert "home_ownership[RENT]" not in names["effects"], "the most frequent level is the reference"
     assert names["purpose"][0] == "purpose[car]" and len(names["addr_state"]) == 51

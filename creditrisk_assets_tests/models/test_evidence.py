@@ -21,6 +21,7 @@ from creditrisk_assets_tests.models.learned import (
     log_likelihood,
     month_by_month,
     one_hot,
+    shape_places,
     some_point,
 )
 from creditrisk_assets_tests.models.simulated import logistic, simulated_book
@@ -162,6 +163,8 @@ def test_averaged_evidence_is_the_mean_slope_and_curvature_over_the_gaussian() -
     # The variance of a loan is taken at its first band, once for all of its months.
     at_first = one_hot(DESIGN, shown)
     at_first[:, 0] = 1.0
+    for row, term in zip(at_first, shown["term_months"].to_list(), strict=True):
+        row[shape_places(DESIGN, term, 5)] = 1.0
     variance = np.repeat(
         np.einsum("ij,jk,ik->i", at_first[:, :SHARED], covariance, at_first[:, :SHARED]),
         np.maximum(shown["months"].to_numpy() - 4, 0),

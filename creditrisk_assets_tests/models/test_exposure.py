@@ -9,19 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from creditrisk_assets.models.exposure import (
+from creditrisk_assets.models.exposure import exposed, learned_from, training_window
+from creditrisk_assets.models.outcomes import NothingToLearnError
+from creditrisk_assets.models.periods import (
     FEWEST_DEFAULTS,
     FIRST_TRIAL,
     LONGEST,
     STARTS,
     WHOLE_TERM,
     Periods,
-    exposed,
     fit_periods,
-    learned_from,
-    training_window,
 )
-from creditrisk_assets.models.outcomes import NothingToLearnError
 from creditrisk_assets.resources.environments import add_months
 from creditrisk_assets_tests.models.simulated import OBSERVED, as_shown, simulated_book, simulated_life
 

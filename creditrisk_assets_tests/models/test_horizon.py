@@ -8,27 +8,32 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from creditrisk_assets.models.design import Design
-from creditrisk_assets.models.exposure import WHOLE_TERM, Periods
 from creditrisk_assets.models.horizon import HIGH, LOW, PER_UNIT, Horizons
+from creditrisk_assets.models.periods import WHOLE_TERM, Periods
 from creditrisk_assets.models.repayment import Repayment
-from creditrisk_assets_tests.models.learned import DESIGN, fit
+from creditrisk_assets_tests.models.learned import DESIGN, fit, shape_places
 
 BASELINE = np.linspace(-4.2, -3.6, len(DESIGN.periods.labels))
-HORIZONS = Horizons(DESIGN, BASELINE)
+SHAPE = np.linspace(-0.4, 0.3, len(DESIGN.periods.shape_labels))
+HORIZONS = Horizons(DESIGN, np.append(BASELINE, SHAPE))
 TERMS = (36, 60)
 
 
 def walked(log_odds: float, term: int, months: int) -> tuple[float, float]:
     """(PD, still on book) of one loan after some months, one month after the other."""
     early, repaid = DESIGN.repayment.early[term], DESIGN.repayment.hazard[term]
-    relative = log_odds - sum(w * b for w, b in zip(HORIZONS.weights, BASELINE, strict=True))
+    own = [
+        baseline + sum(np.append(BASELINE, SHAPE)[shape_places(DESIGN, term, start)])
+        for start, baseline in zip(DESIGN.periods.starts, BASELINE, strict=True)
+    ]
+    relative = log_odds - sum(w * b for w, b in zip(HORIZONS.weights, own, strict=True))
     pd, alive = 0.0, 1.0
     for month in range(1, min(months, term) + 1):
         if month < 5:
             alive -= early / 4
             continue
         band = sum(start <= month for start in DESIGN.periods.starts) - 1
-        hazard = 1 / (1 + math.exp(-(relative + BASELINE[band])))
+        hazard = 1 / (1 + math.exp(-(relative + own[band])))
         pd += alive * hazard
         alive *= (1 - hazard) * (1 - repaid[band])
     return pd, alive if months < term else 0.0
@@ -66,7 +71,7 @@ def test_the_pd_rises_with_the_log_odds_and_the_horizon(log_odds: float, more: f
 
 def test_repayment_takes_loans_out_of_the_way_of_default() -> None:
     kept = Repayment({36: 0.0}, {36: (0.0,) * len(BASELINE)})
-    loyal = Horizons(Design(DESIGN.binning, DESIGN.periods, DESIGN.vintages, kept, DESIGN.mix), BASELINE)
+    loyal = Horizons(Design(DESIGN.binning, DESIGN.periods, DESIGN.vintages, kept, DESIGN.mix), HORIZONS.hazard)
     at = np.array([HORIZONS.weights @ BASELINE])
     alone, both = loyal.pd(at, 36), HORIZONS.pd(at, 36)
     assert alone[0] > both[0] and alone[1] > both[1]

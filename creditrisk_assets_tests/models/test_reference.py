@@ -76,10 +76,10 @@ def test_vintage_effects_can_be_fixed() -> None:
 
 def test_the_start_is_the_crude_hazard_of_every_band() -> None:
     theta = start_point(DESIGN, LOANS)
-    trials = DESIGN.periods.trials[LOANS.months].sum(axis=0)
+    trials = DESIGN.periods.trials[LOANS.months].sum(axis=0)[DESIGN.parts["baseline"]]
     bad = np.bincount(DESIGN.periods.band[LOANS.months[LOANS.outcome]], minlength=trials.size)
     assert 1 / (1 + np.exp(-theta[DESIGN.parts["baseline"]])) == pytest.approx(bad / trials, rel=0.2)
-    assert not theta[DESIGN.parts["effects"].start :].any()
+    assert not theta[DESIGN.parts["baseline"].stop :].any()
 
 
 def test_a_large_window_starts_from_a_sample_and_ends_near_the_same_point(monkeypatch: pytest.MonkeyPatch) -> None:

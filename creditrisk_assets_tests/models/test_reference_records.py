@@ -63,7 +63,7 @@ def test_rows_of_several_models_are_read_in_order() -> None:
 def test_the_version_changes_with_bins_bands_and_point() -> None:
     from dataclasses import replace
 
-    from creditrisk_assets.models.exposure import Periods
+    from creditrisk_assets.models.periods import Periods
 
     base = expansion()
     moved = replace(base, reference=Reference(base.reference.point + 1e-12, base.reference.covariance))

@@ -6,7 +6,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from creditrisk_assets.models.exposure import WHOLE_TERM, Periods, exposed
+from creditrisk_assets.models.exposure import exposed
+from creditrisk_assets.models.periods import WHOLE_TERM, Periods
 from creditrisk_assets.models.repayment import PRIOR_REPAID, PRIOR_TRIALS, Repayment, fit_repayment
 from creditrisk_assets_tests.models.simulated import simulated_life
 

@@ -17,7 +17,7 @@ from creditrisk_assets.models.horizon import Horizons
 from creditrisk_assets.models.posterior import Posterior
 from creditrisk_assets.models.scorer import FURTHEST, Scorer
 from creditrisk_assets.resources.environments import add_months
-from creditrisk_assets_tests.models.learned import BOOK, DESIGN, LAST, fit, one_hot
+from creditrisk_assets_tests.models.learned import BOOK, DESIGN, LAST, fit, one_hot, shape_places
 from creditrisk_assets_tests.models.simulated import simulated_life
 
 BANDS, VINTAGE = DESIGN.parts["baseline"], DESIGN.parts["vintage"]
@@ -47,7 +47,11 @@ def rebuilt() -> Posterior:
 def rows_of(frame: pl.DataFrame) -> np.ndarray:
     """(n, p): what each coefficient is multiplied by in the log-odds of the average trial of the first year."""
     x = one_hot(DESIGN, frame)
-    x[:, BANDS] = scorer().horizons.weights
+    weights = scorer().horizons.weights
+    x[:, BANDS] = weights
+    for row, term in zip(x, frame["term_months"].to_list(), strict=True):
+        for start, weight in zip(DESIGN.periods.starts, weights, strict=True):
+            row[shape_places(DESIGN, term, start)] += weight
     return x
 
 
@@ -82,15 +86,18 @@ def test_intervals_are_in_order_and_between_zero_and_one() -> None:
 def test_pds_agree_with_a_thousand_draws_within_their_noise() -> None:
     posterior = fit().posterior
     some = INSIDE.gather_every(12)
-    x = one_hot(DESIGN, some) @ posterior.coefficients.T
+    x = rows_of(some) @ posterior.coefficients.T
     table = scorer().predict(some)
     drawn = np.empty((2, some.height, len(posterior.coefficients)))
     terms = some["term_months"].to_numpy()
     for draw, theta in enumerate(posterior.coefficients):
-        horizons = Horizons(DESIGN, theta[BANDS])
+        horizons = Horizons(DESIGN, theta[DESIGN.hazard])
         for term in (36, 60):
             mine = terms == term
-            at = x[mine, draw] + horizons.weights @ theta[BANDS]
+            own = DESIGN.periods.share @ theta[DESIGN.hazard]
+            own = own.reshape(-1, BANDS.stop)[DESIGN.periods.stratum(term)]
+            # The rows weigh the bands as the scorer does, each draw weighs them by itself.
+            at = x[mine, draw] + (horizons.weights - scorer().horizons.weights) @ own
             drawn[:, mine, draw] = horizons.pd(at, term)
     for name, each in zip(("pd", "pd_term"), drawn, strict=True):
         noise = each.std(axis=1) / np.sqrt(each.shape[1])

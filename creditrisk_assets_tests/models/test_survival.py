@@ -4,7 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from creditrisk_assets.models.exposure import WHOLE_TERM, learned_from
+from creditrisk_assets.models.exposure import learned_from
+from creditrisk_assets.models.periods import WHOLE_TERM
 from creditrisk_assets.models.posterior import Fit, fit_posterior
 from creditrisk_assets.models.survival import survival_curves
 from creditrisk_assets.resources.environments import add_months

@@ -12,7 +12,8 @@ from creditrisk_assets.features.loans import features
 from creditrisk_assets.models import priors
 from creditrisk_assets.models.binning import Binning, fit_binning
 from creditrisk_assets.models.design import Design
-from creditrisk_assets.models.exposure import FEWEST_DEFAULTS, Periods, exposed
+from creditrisk_assets.models.exposure import exposed
+from creditrisk_assets.models.periods import FEWEST_DEFAULTS, Periods
 from creditrisk_assets.models.posterior import Fit, fit_window
 from creditrisk_assets.models.reference import by_vintage, find_reference, gather_window
 from creditrisk_assets.models.repayment import Repayment, fit_repayment
