@@ -133,8 +133,7 @@ def _sampled(factors: tuple[Steps, ...], cells: pl.DataFrame, seed: int) -> tupl
             diagnostics = sampling.mixing(trace)
             if diagnostics["sampled"]:
                 break
-    draws = trace.posterior["effects"].values.reshape(-1, matrix.shape[1])
+    draws = trace.posterior["effects"].values.reshape(-1, matrix.shape[1]).copy()
     # From the average customer, about whom the sampler mixes well, to the reference of every factor.
-    draws = draws.copy()
     draws[:, 0] -= draws @ centre
-    return draws, {**diagnostics, "passed": diagnostics.pop("sampled")}
+    return draws, {"passed": diagnostics.pop("sampled"), **diagnostics}

@@ -6,6 +6,7 @@ the data can hardly tell the two apart.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -92,7 +93,7 @@ def _edges(values: NDArray[np.int64], outcome: NDArray[np.bool_]) -> tuple[int, 
         starts = np.unique(np.append(quantiles, starts[0]))
     code = np.searchsorted(starts, values, side="right") - 1
     count = np.bincount(code, minlength=starts.size).astype(np.float64)
-    bad = np.bincount(code, outcome, starts.size)
+    bad = np.bincount(code, outcome, starts.size).astype(np.float64)
     rising = np.sum((values - values.mean()) * (outcome - outcome.mean())) >= 0
     bins = _pooled(starts, count, bad, rising=bool(rising))
     return tuple(int(start) for start, *_ in _merged(bins)[1:])
@@ -116,7 +117,7 @@ def _merged(bins: list[Bin]) -> list[Bin]:
     """Merge the neighbours that lose least until every bin is large enough and every edge is worth its while."""
     while len(bins) > 1:
         few = [min(bad, count - bad) < FEWEST for _, count, bad in bins]
-        losses = [_loss(one, other) for one, other in zip(bins, bins[1:], strict=False)]
+        losses = [_loss(one, other) for one, other in pairwise(bins)]
         forced = [place for place in range(len(losses)) if few[place] or few[place + 1]]
         place = min(forced or range(len(losses)), key=losses.__getitem__)
         if not forced and losses[place] >= LEAST_GAIN and len(bins) <= MOST_BINS:
