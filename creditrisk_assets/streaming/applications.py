@@ -1,0 +1,108 @@
+"""Applications of the stream as rows of features/loans: the same columns, dialects and bounds as for files."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from operator import attrgetter
+from typing import Any
+
+import polars as pl
+
+from creditrisk_assets.columns import Column
+from creditrisk_assets.contracts import APPLICATIONS, FIRST_DAY, LAST_DAY, RAW_LOANS
+from creditrisk_assets.features.loans import features
+from creditrisk_assets.raw.records import LINE
+from creditrisk_assets.raw.typed import ISSUED, broken, numbers_in, plain_numbers, reasons, typed
+from creditrisk_assets.streaming.envelope import APPLICATION_COLUMNS, OLD_NAMES
+from creditrisk_assets.streaming.messages import messages
+
+COLUMNS = (ISSUED, *(replace(column, nullable=column.nullable or column.price) for column in APPLICATION_COLUMNS))
+"""What is checked of an application. The price may be lacking: the lender sets it after the borrower applied."""
+
+
+NUMBERS = plain_numbers(APPLICATION_COLUMNS)
+UNKNOWN_YET = {"loan_status": "Current", "last_pymnt_d": None}
+"""Of the outcome of a loan nothing is known when it is applied for."""
+
+
+@dataclass(frozen=True)
+class Applications:
+    """What came of n applications.
+
+    `loans`: rows of features/loans of the good ones in their order, ready to score; `faults`: the
+    reasons against the others by their position.
+    """
+
+    loans: pl.DataFrame
+    faults: dict[int, list[str]]
+
+
+def applications(events: pl.DataFrame) -> Applications:
+    """The good rows of raw/events that are applications, as they were when their messages came.
+
+    Reads application_id, event_time and value. There are faults only where the contract was
+    narrowed since.
+    """
+    read, unread = messages(APPLICATIONS, events["value"].to_list())
+    places = [place for place in range(events.height) if place not in unread]
+    identifiers, times = events["application_id"].gather(places), events["event_time"].gather(places)
+    found = applied([message.payload for message in read], identifiers, times)
+    faults = {places[place]: reasons for place, reasons in found.faults.items()}
+    return Applications(found.loans, faults | {place: [reason] for place, reason in unread.items()})
+
+
+def applied(payloads: Sequence[Any], identifiers: pl.Series, times: pl.Series) -> Applications:
+    """Check the payloads (n) of applications with their identifiers (n strings) and event times (n instants).
+
+    The vintage is the month of the event: an application is a loan that would be issued now.
+    """
+    told = [times.dt.strftime("%Y-%m").alias("issue_d"), identifiers.alias("loan_id")]
+    read = _read(payloads).with_columns(told).with_row_index(LINE)
+    rows = _checked(read)
+    if not rows["broken"].any():
+        return Applications(_features(rows), {})
+    return Applications(_features(rows.filter(~pl.col("broken"))), _faults(read, rows.filter("broken")[LINE]))
+
+
+def _checked(read: pl.DataFrame) -> pl.DataFrame:
+    rows = _typed(read).with_columns(broken(COLUMNS, numbers_in(read.lazy())).alias("broken"))
+    kept = rows.select(LINE, "vintage", "broken", *(column.name for column in COLUMNS)).collect()
+    return kept.with_columns(read["loan_id"])
+
+
+def _typed(read: pl.DataFrame) -> pl.LazyFrame:
+    return typed(read.lazy(), COLUMNS).with_columns(pl.col("issue_d").alias("vintage"))
+
+
+def _faults(read: pl.DataFrame, lines: pl.Series) -> dict[int, list[str]]:
+    """Why the applications at these lines are no good: told by their texts, which only they are read from."""
+    texts = read.filter(pl.col(LINE).is_in(lines.implode())).with_columns(pl.col(pl.Float64).cast(pl.String))
+    told = _typed(texts).select(LINE, reasons(COLUMNS, (FIRST_DAY, LAST_DAY))).collect()
+    return dict(told.iter_rows())
+
+
+def _features(rows: pl.DataFrame) -> pl.DataFrame:
+    """Observed in the month of the application: nothing of its outcome is known."""
+    contract = (pl.col(column.name).cast(column.dtype) for column in APPLICATION_COLUMNS)
+    raw = rows.lazy().select("loan_id", "vintage", *contract, observed_month="vintage")
+    outcome = (pl.lit(value, RAW_LOANS.column(name).dtype).alias(name) for name, value in UNKNOWN_YET.items())
+    return features(raw.with_columns(outcome)).collect()
+
+
+def _read(payloads: Sequence[Any]) -> pl.DataFrame:
+    return pl.DataFrame([_column(column, payloads) for column in APPLICATION_COLUMNS])
+
+
+def _column(column: Column, payloads: Sequence[Any]) -> pl.Series:
+    """Numbers where all of them came as numbers, else texts: a number reads back from its text as it was."""
+    values = list(map(attrgetter(column.name), payloads))
+    if old := OLD_NAMES.get(column.name):
+        named = zip(values, map(attrgetter(old), payloads), strict=True)
+        values = [before if value is None else value for value, before in named]
+    try:
+        return pl.Series(column.name, values, dtype=pl.Float64 if column.name in NUMBERS else pl.String)
+    except TypeError:
+        return _texts(column.name, values)
+
+
+def _texts(name: str, values: list[Any]) -> pl.Series:
+    return pl.Series(name, [value if value is None else str(value) for value in values], dtype=pl.String)
