@@ -525,6 +525,8 @@ RAW_EVENTS = Table(
         Column("epoch", Whole, "how often the topic was started anew", "", "key", nullable=False, low=0),
         Column("partition", Whole, "partition of the topic", "", "key", nullable=False, low=0),
         Column("offset", pl.Int64, "offset in the partition", "", "key", nullable=False, low=0),
+        Column("replayed", Flag, "decoded anew out of quarantine, after a fix; the row in quarantine stays", "", "key",
+               nullable=False),
         _instant("broker_time", meaning="timestamp of the message", known="key"),
         Column("key", pl.Binary, "key of the message", "", "key"),
         Column("event_id", Text, "identifier of the event; repeats are one event", "", "key"),
@@ -541,7 +543,7 @@ RAW_EVENTS = Table(
         Column("raw", pl.Binary, "the message as received, where it is bad; empty also for a tombstone", "",
                "application"),
     ),
-    primary=("topic", "epoch", "partition", "offset"),
+    primary=("topic", "epoch", "partition", "offset", "replayed"),
     partition="ingest_day",
 )  # fmt: skip
 

@@ -5,4 +5,11 @@ envelope.py     version 1 of the messages, made from the contracts
 messages.py     bytes → structs, or a sentence that says what is wrong
 decoding.py     messages → rows of raw/events, and applications on the way to their score
 applications.py applications → rows of features/loans
+offsets.py      which offsets to take next; what is lost, and what remains of a range
+columnar.py     records of a batch as columns, out of the Kafka client
+client.py       the client, exact and patient; log.py: watermarks, exact ranges, a wait for news; reading.py
+store.py        a Delta table that is appended to, exactly once
+table.py        stream tables and what their transactions say; events.py is raw/events
+consume.py      one micro-batch: plan, fetch, decode, commit
+errors.py       what can go wrong, by name
 """
