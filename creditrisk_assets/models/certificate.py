@@ -74,7 +74,8 @@ class _Survival:
         # Odds of levels are multiplied, not log-odds added: the exponential is taken once per level, not per loan.
         self._levels = [_odds(values, 15) for values in (*levels, theta[:, parts["vintage"]].T)]
         self._baseline = np.exp(theta[:, design.hazard] @ design.periods.share.T)
-        self._top = self._baseline.max(axis=1).astype(np.float32)
+        tried = design.periods.trials[:, None, :] > 0
+        self._top = np.where(tried, self._baseline, 0.0).max(axis=2).astype(np.float32)
         signs = [(-1) ** term / (term + 1) for term in range(TERMS)]
         powers = [sign * (design.periods.trials @ (self._baseline ** (term + 1)).T) for term, sign in enumerate(signs)]
         self._powers = np.array(powers, np.float32)

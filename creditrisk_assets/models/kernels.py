@@ -196,8 +196,9 @@ def survive_trials(odds, first, second, time, one, two, when, months, trials, ba
 
     odds (n, S) float32 of the effects, overwritten; first, second, time (levels, S) float32: odds of the levels
     one, two, when (n,); months (n,), trials (rows, B), baseline (S, B): odds of the cells; powers
-    (5, rows, S) float32: the terms of the logarithm's series, summed over cells; top (S,) float32: largest
-    baseline of a draw. Five terms are exact to 2e-7 a trial up to odds of 0.1; beyond, the logarithm is taken.
+    (5, rows, S) float32: the terms of the logarithm's series, summed over cells; top (rows, S) float32:
+    largest baseline a draw has among the cells of a row. Five terms are exact to 2e-7 a trial up to odds
+    of 0.1; beyond, the logarithm is taken.
     """
     for i in range(months.size):
         reached, a, b, c = months[i], first[one[i]], second[two[i]], time[when[i]]
@@ -205,7 +206,7 @@ def survive_trials(odds, first, second, time, one, two, when, months, trials, ba
         large = 0
         for j in range(total.size):
             row[j] *= a[j] * b[j] * c[j]
-            large += row[j] * top[j] >= 0.1
+            large += row[j] * top[reached, j] >= 0.1
         if large == 0:
             for j in range(total.size):
                 e = row[j]

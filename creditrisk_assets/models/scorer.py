@@ -138,11 +138,16 @@ def moments(
 
 
 def shared_tables(design: Design, covariance: Matrix) -> Tables:
-    """Tables for the variance of log-odds under a covariance (q, q) of the shared coefficients, at the first band."""
-    p, q = len(design.parameters), design.shared
+    """Tables for the variance of log-odds under a covariance (q, q) of the shared coefficients.
+
+    Taken at the band that is known best, where the defaults are: a band with few of them is far less sure.
+    """
+    p, q, share = len(design.parameters), design.shared, design.periods.share
     full = np.zeros((p, p))
     full[:q, :q] = covariance
-    return make_tables(design, np.zeros(p), full, np.zeros((1, p)), np.zeros(1), np.eye(p)[0], np.zeros(2))
+    spread = ((share @ covariance[design.hazard, design.hazard]) * share).sum(axis=1)
+    best = int(spread.reshape(-1, len(design.periods.labels)).sum(axis=0).argmin())
+    return make_tables(design, np.zeros(p), full, np.zeros((1, p)), np.zeros(1), np.eye(p)[best], np.zeros(2))
 
 
 @dataclass(frozen=True)

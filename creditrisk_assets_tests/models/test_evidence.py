@@ -29,6 +29,7 @@ from creditrisk_assets_tests.models.simulated import logistic, simulated_book
 POINT = some_point()
 AT = Reference(POINT[:SHARED])
 X, BAD = month_by_month(DESIGN, FRAME)
+BANDS = range(len(DESIGN.periods.starts))
 WINDOW = gather_window(DESIGN, VINTAGES, AT, POINT[SHARED:])
 
 
@@ -160,13 +161,15 @@ def test_averaged_evidence_is_the_mean_slope_and_curvature_over_the_gaussian() -
     x, bad = month_by_month(DESIGN, shown)
     found = gather_window(DESIGN, VINTAGES, Reference(AT.point, covariance), POINT[SHARED:])
     one = expand(DESIGN, VINTAGES[3], Reference(AT.point, covariance), float(POINT[SHARED + 3]))
-    # The variance of a loan is taken at its first band, once for all of its months.
-    at_first = one_hot(DESIGN, shown)
-    at_first[:, 0] = 1.0
-    for row, term in zip(at_first, shown["term_months"].to_list(), strict=True):
-        row[shape_places(DESIGN, term, 5)] = 1.0
+    # The variance of a loan is taken at the band that is known best, once for all of its months.
+    at_best = one_hot(DESIGN, shown)
+    share, cells = DESIGN.periods.share, covariance[DESIGN.hazard, DESIGN.hazard]
+    best = np.argmin([np.diag(share @ cells @ share.T)[band :: len(DESIGN.periods.starts)].sum() for band in BANDS])
+    at_best[:, best] = 1.0
+    for row, term in zip(at_best, shown["term_months"].to_list(), strict=True):
+        row[shape_places(DESIGN, term, DESIGN.periods.starts[best])] = 1.0
     variance = np.repeat(
-        np.einsum("ij,jk,ik->i", at_first[:, :SHARED], covariance, at_first[:, :SHARED]),
+        np.einsum("ij,jk,ik->i", at_best[:, :SHARED], covariance, at_best[:, :SHARED]),
         np.maximum(shown["months"].to_numpy() - 4, 0),
     )
     nodes, weights = gauss_hermite()
