@@ -36,6 +36,7 @@ VALUES: list[tuple[str, str, object]] = [
     ("base_points", "500", 500.0),
     ("base_odds", "20", 20.0),
     ("points_to_double_odds", "40", 40.0),
+    ("history", "/data/history", Path("/data/history")),
     ("kafka_bootstrap", "kafka-1:9092,kafka-2:9092", "kafka-1:9092,kafka-2:9092"),
     ("kafka_security_protocol", "SASL_SSL", "SASL_SSL"),
     ("kafka_sasl_mechanism", "SCRAM-SHA-512", "SCRAM-SHA-512"),

@@ -82,6 +82,7 @@ class Settings(BaseSettings):
     base_points: float = 600
     base_odds: float = 50
     points_to_double_odds: float = 20
+    history: Path | None = None
     kafka_bootstrap: str = "127.0.0.1:9092"
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None

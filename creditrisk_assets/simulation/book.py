@@ -45,7 +45,7 @@ class SimulatedBook:
 
 
 @dataclass(frozen=True)
-class _Block:
+class Block:
     """One block of loans: text of the file, truth, and what the panel needs."""
 
     published: pl.DataFrame
@@ -126,8 +126,8 @@ def _write(plan: Plan, sink: IO[bytes], pages: Pages | None) -> pl.DataFrame:
     """Write the loan file and the panel block by block; returns the truth, one row per loan."""
     sink.write(HEADER.encode())
     truths, start = [], 0
-    for vintage, number, size in _blocks(plan):
-        block = _draw_block(plan, vintage, number, size)
+    for vintage, number, size in blocks(plan):
+        block = draw_block(plan, vintage, number, size)
         faults = plan.damage[start : start + size]
         damage(block.published, faults).write_csv(sink, include_header=False, quote_style="never")
         truths.append(block.truth.with_columns(kind_names(faults).alias("damage")))
@@ -138,14 +138,14 @@ def _write(plan: Plan, sink: IO[bytes], pages: Pages | None) -> pl.DataFrame:
     return pl.concat(truths)
 
 
-def _blocks(plan: Plan) -> Iterator[tuple[date, int, int]]:
+def blocks(plan: Plan) -> Iterator[tuple[date, int, int]]:
     """Vintage, number within the vintage and size of each block of loans."""
     for vintage, volume in zip(plan.vintages, plan.volumes, strict=True):
         for number, start in enumerate(range(0, volume, BLOCK)):
             yield vintage, number, min(BLOCK, volume - start)
 
 
-def _draw_block(plan: Plan, vintage: date, number: int, size: int) -> _Block:
+def draw_block(plan: Plan, vintage: date, number: int, size: int) -> Block:
     """Draw `size` loans of one vintage, from the application to the end of their lives."""
     month = month_number(vintage)
     rng = generator(plan.seed, 2, month, number)
@@ -170,7 +170,7 @@ def _draw_block(plan: Plan, vintage: date, number: int, size: int) -> _Block:
     keys = pl.DataFrame({"id": ids, "issue_d": whole(np.full(size, month))})
     published = as_published(pl.concat([keys, known, price, outcome, score], how="horizontal"))
     truth = _truth(plan, vintage, life, log_odds).insert_column(0, ids)
-    return _Block(published, truth.with_columns(known.select(HIDDEN)), life, known["term"])
+    return Block(published, truth.with_columns(known.select(HIDDEN)), life, known["term"])
 
 
 def _truth(plan: Plan, vintage: date, life: Life, log_odds: Reals) -> pl.DataFrame:
