@@ -12,4 +12,6 @@ store.py        a Delta table that is appended to, exactly once
 table.py        stream tables and what their transactions say; events.py is raw/events
 consume.py      one micro-batch: plan, fetch, decode, commit
 errors.py       what can go wrong, by name
+producer.py     messages → Kafka: topics, a steady rate, every message acknowledged
+replay.py       a file of loans → applications, the same whenever it is sent; replay_command.py its verb
 """
