@@ -7,30 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from creditrisk_assets.resources.environments import SettingsError, first_of_month
+from creditrisk_assets.options import MONTH
+from creditrisk_assets.resources.environments import SettingsError
+from creditrisk_assets.simulation.commands import simulate
 from creditrisk_assets.streaming.replay_command import replay_loans
 
 if TYPE_CHECKING:
     from creditrisk_assets.models.outcomes import Protocol
-
-
-class Month(click.ParamType[date]):
-    """A month written as 2011-01."""
-
-    name = "month"
-
-    def convert(self, value: str | date, param: click.Parameter | None, ctx: click.Context | None) -> date:
-        """The first day of the month."""
-        try:
-            month = first_of_month(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-        if not isinstance(month, date):
-            self.fail(f"{value!r} is not a month; write it as 2011-01", param, ctx)
-        return month
-
-
-MONTH = Month()
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -38,50 +21,8 @@ def main() -> None:
     """From raw loans to credit decisions with uncertainty."""
 
 
+main.add_command(simulate)
 main.add_command(replay_loans)
-
-
-@main.group()
-def simulate() -> None:
-    """Make data with known truth."""
-
-
-@simulate.command("loans")
-@click.option("--loans", type=click.IntRange(min=1), default=60_000, show_default=True, help="Loans in the book.")
-@click.option("--vintages", type=click.IntRange(min=1), default=36, show_default=True, help="Months of issue.")
-@click.option("--seed", type=int, default=7, show_default=True, help="The same seed gives the same bytes.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to write to.")
-@click.option("--first-vintage", type=MONTH, default="2014-01", show_default=True)
-@click.option("--observed-months", type=click.IntRange(min=0), default=60, show_default=True,
-              help="Months from the last vintage to the day the file was made.")  # fmt: skip
-@click.option("--dirty", type=float, default=0.0, show_default=True, help="Share of records damaged on purpose.")
-@click.option("--drift", type=float, default=0.0, show_default=True, help="Logits of default added by a drift.")
-@click.option("--income-drift", type=float, default=0.0, show_default=True, help="Log income added by a drift.")
-@click.option("--drift-from", type=MONTH, help="First vintage that drifts.")
-@click.option("--life", is_flag=True, help="Write every month of every loan, too.")
-def simulate_loans(
-    loans: int,
-    vintages: int,
-    seed: int,
-    out: Path,
-    first_vintage: date,
-    observed_months: int,
-    dirty: float,
-    drift: float,
-    income_drift: float,
-    drift_from: date | None,
-    life: bool,
-) -> None:
-    """Write a LendingClub-format book, and the truth behind it."""
-    from creditrisk_assets.simulation.book import simulate_loans as simulated
-
-    try:
-        book = simulated(loans=loans, vintages=vintages, seed=seed, out=out, first_vintage=first_vintage,
-                         observed_months=observed_months, dirty=dirty, drift=drift, income_drift=income_drift,
-                         drift_from=drift_from, life=life)  # fmt: skip
-    except (OSError, ValueError) as error:
-        raise click.ClickException(str(error)) from error
-    click.echo(f"{book.file}: {book.rows:,} records over {len(book.vintages)} vintages, true AUC {book.auc:.3f}")
 
 
 @main.command()
