@@ -78,9 +78,10 @@ def broker(
     """
     from creditrisk_assets.local.broker.errors import BrokerError
     from creditrisk_assets.local.broker.log import Limits, LogDamagedError
-    from creditrisk_assets.local.broker.node import BrokerSettings, FolderInUseError
+    from creditrisk_assets.local.broker.node import BrokerSettings
     from creditrisk_assets.local.broker.run import run
     from creditrisk_assets.local.broker.server import NotLoopbackError
+    from creditrisk_assets.local.lock import FolderInUseError
     from creditrisk_assets.resources.environments import DATA
 
     limits = Limits(retention_ms=int(retention_hours * 3_600_000))
@@ -88,6 +89,48 @@ def broker(
         run(BrokerSettings(data or DATA / "broker", host, port, fsync, limits), topics, click.echo)
     except (OSError, BrokerError, LogDamagedError, FolderInUseError, NotLoopbackError) as error:
         raise click.ClickException(str(error)) from error
+
+
+@main.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=5433, show_default=True, help="0 takes any free port.")
+@click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Folder of the database.  [default: "
+              "postgres in the data folder]")  # fmt: skip
+def postgres(port: int, data: Path | None) -> None:
+    """Run a PostgreSQL for this machine, and say how to reach it.
+
+    It listens on loopback, asks for passwords, and keeps them in a file of its data folder. Anything
+    else runs a PostgreSQL of its own, sets CREDITRISK_POSTGRES_URL and runs `creditrisk migrate`.
+    """
+    from creditrisk_assets.local.lock import FolderInUseError
+    from creditrisk_assets.local.postgres.cluster import PostgresError
+    from creditrisk_assets.local.postgres.run import run
+    from creditrisk_assets.local.postgres.server import PostgresSettings
+    from creditrisk_assets.resources.environments import DATA
+    from creditrisk_assets.serving.errors import ServingError
+
+    try:
+        run(PostgresSettings(data or DATA / "postgres", port), click.echo)
+    except (OSError, FolderInUseError, PostgresError, ServingError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the serving tables of CREDITRISK_POSTGRES_URL to this version.
+
+    The roles creditrisk_writer and creditrisk_reader may log in when their passwords are set in
+    CREDITRISK_POSTGRES_WRITER_PASSWORD and CREDITRISK_POSTGRES_READER_PASSWORD.
+    """
+    from creditrisk_assets.serving.connection import connect, role_passwords
+    from creditrisk_assets.serving.errors import ServingError
+    from creditrisk_assets.serving.migrate import migrate as migrated
+
+    try:
+        with connect("owner") as connection:
+            applied = migrated(connection, role_passwords())
+    except (SettingsError, ServingError) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo("\n".join(f"{name} applied" for name in applied) or "Nothing to do: the tables are of this version.")
 
 
 @main.command()

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from creditrisk_assets.simulation.book import SimulatedBook
     from creditrisk_assets_tests.world import World
 
+pytest_plugins = ["creditrisk_assets_tests.serving.databases"]
+
 PROJECT = Path(__file__).parent.parent
 OURS = ("CREDITRISK_SHARED", "CREDITRISK_REQUIRE_SHARED", "CREDITRISK_REQUIRE_KAFKA")
 

@@ -47,6 +47,9 @@ VALUES: list[tuple[str, str, object]] = [
     ("kafka_ssl_keyfile", "/tls/own.key", Path("/tls/own.key")),
     ("kafka_ssl_password", "told to nobody", SecretStr("told to nobody")),
     ("kafka_ssl_check_hostname", "false", False),
+    ("postgres_url", "postgresql://me:secret@host/risk", SecretStr("postgresql://me:secret@host/risk")),
+    ("postgres_writer_password", "told to nobody", SecretStr("told to nobody")),
+    ("postgres_reader_password", "told to nobody", SecretStr("told to nobody")),
 ]
 BAD = [
     ("first_vintage", "June 2007", "'June 2007' is not a month; write it as 2011-01"),

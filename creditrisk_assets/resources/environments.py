@@ -93,6 +93,9 @@ class Settings(BaseSettings):
     kafka_ssl_keyfile: Path | None = None
     kafka_ssl_password: SecretStr | None = None
     kafka_ssl_check_hostname: bool = True
+    postgres_url: SecretStr | None = None
+    postgres_writer_password: SecretStr | None = None
+    postgres_reader_password: SecretStr | None = None
 
     @model_validator(mode="after")
     def _in_order(self) -> "Settings":

@@ -98,7 +98,7 @@ def test_it_stops_clean_and_says_so(tmp_path: Path) -> None:
 
 def test_a_folder_serves_one_broker(running: DevelopmentBroker) -> None:
     told = refused("--data", str(running.folder / "data"), "--port", "0")
-    assert "another broker uses" in told
+    assert "another process uses" in told
     assert "--data" in told
 
 

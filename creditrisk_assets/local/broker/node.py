@@ -1,6 +1,5 @@
 """The state of a running broker: its data folder, opened and locked."""
 
-import fcntl
 import os
 import time
 from dataclasses import dataclass, field
@@ -11,13 +10,10 @@ from creditrisk_assets.local.broker.groups import Groups
 from creditrisk_assets.local.broker.log import Limits
 from creditrisk_assets.local.broker.store import Store
 from creditrisk_assets.local.broker.topics import Topics
+from creditrisk_assets.local.lock import locked
 
 NODE_ID = 1
 LEADER_EPOCH = 0
-
-
-class FolderInUseError(RuntimeError):
-    """Another broker has the data folder open."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +34,7 @@ class Node:
         self.settings = settings
         self.port = settings.port
         settings.data.mkdir(parents=True, exist_ok=True)
-        self._lock = _locked(settings.data)
+        self._lock = locked(settings.data)
         self.store = Store(settings.data / "broker.sqlite", settings.fsync)
         self.cluster_id = self.store.cluster_id()
         self.topics = Topics(settings.data / "topics", self.store, settings.limits, settings.fsync)
@@ -65,14 +61,3 @@ class Node:
         self.topics.close()
         self.store.close()
         os.close(self._lock)
-
-
-def _locked(folder: Path) -> int:
-    """A lock on the folder that the system takes back when this process ends, however it ends."""
-    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(lock)
-        raise FolderInUseError(f"another broker uses {folder}: stop it, or name another folder with --data") from error
-    return lock

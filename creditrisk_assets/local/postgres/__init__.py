@@ -1,0 +1,1 @@
+"""A real PostgreSQL for one machine, from a pip package; others run their own."""

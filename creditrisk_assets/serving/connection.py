@@ -1,0 +1,92 @@
+"""How to reach the serving database, and as whom."""
+
+import re
+from typing import Any, Literal
+
+import psycopg
+from psycopg import conninfo, sql
+from pydantic import SecretStr
+
+from creditrisk_assets.resources.environments import SettingsError, settings
+from creditrisk_assets.serving.errors import told
+
+VARIABLE = "CREDITRISK_POSTGRES_URL"
+WRITER, READER = "creditrisk_writer", "creditrisk_reader"
+READER_TIMEOUT = "15s"
+CONNECT_SECONDS = 5
+
+Role = Literal["owner", "writer", "reader"]
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+_SCHEME = re.compile(r"\Apostgres(?:ql)?(?:\+[a-z0-9]+)?://", re.IGNORECASE)
+
+
+def connect(role: Role = "writer", url: SecretStr | None = None) -> Connection:
+    """A connection of its own, committing by itself, with the rights of `role` and no more.
+
+    `url` is CREDITRISK_POSTGRES_URL unless given. SettingsError when it cannot be used,
+    ServingUnavailableError when nobody answers, ServingError when the login may not take the role.
+    """
+    with told():
+        connection = psycopg.connect(
+            address(url or wanted_url()),
+            autocommit=True,
+            connect_timeout=CONNECT_SECONDS,
+            application_name=f"creditrisk {role}",
+            keepalives_idle=30,
+            tcp_user_timeout=60_000,
+        )
+        try:
+            _become(connection, role)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def wanted_url() -> SecretStr:
+    """CREDITRISK_POSTGRES_URL; SettingsError when it is not set."""
+    url = settings().postgres_url
+    if url is None:
+        raise SettingsError(
+            f"{VARIABLE} is not set: run `creditrisk postgres`, which tells what to set, or name another "
+            "PostgreSQL as postgresql://user:password@host:port/database"
+        )
+    return url
+
+
+def role_passwords() -> dict[str, SecretStr]:
+    """Passwords of the roles that should be able to log in, by role."""
+    values = settings()
+    found = {WRITER: values.postgres_writer_password, READER: values.postgres_reader_password}
+    return {role: password for role, password in found.items() if password is not None}
+
+
+def address(url: SecretStr) -> str:
+    """The URL without the driver that SQLAlchemy wants named; what is wrong is told without the password."""
+    text, count = _SCHEME.subn("postgresql://", url.get_secret_value())
+    try:
+        parts = conninfo.conninfo_to_dict(text) if count else {}
+    except psycopg.ProgrammingError:  # its message repeats the part that it could not read, be it the password
+        parts = {}
+    if not parts.get("dbname"):
+        raise SettingsError(
+            f"{VARIABLE} cannot be used: write postgresql://user:password@host:port/database, and "
+            "other signs than letters and digits in the password as %40 and the like"
+        )
+    return text
+
+
+def sqlalchemy_url(url: SecretStr) -> str:
+    """The URL for Dagster's storage; the driver is named because newer SQLAlchemy takes another by default."""
+    return "postgresql+psycopg2://" + address(url).removeprefix("postgresql://")
+
+
+def _become(connection: Connection, role: Role) -> None:
+    # Plans are short and rows many: compiling queries costs more than it saves.
+    wishes = ["SET timezone = 'UTC'", "SET jit = off"]
+    if role == "reader":  # its login may be a member of the role, and then it is not told by itself
+        wishes += ["SET default_transaction_read_only = on", f"SET statement_timeout = '{READER_TIMEOUT}'"]
+    if role != "owner":
+        wishes += [f"SET ROLE {WRITER if role == 'writer' else READER}"]
+    connection.execute(sql.SQL("; ".join(wishes)))

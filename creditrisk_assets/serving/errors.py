@@ -1,0 +1,53 @@
+"""What can go wrong between the platform and PostgreSQL; every message names the remedy."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg import errors
+
+MIGRATE = "run `creditrisk migrate` as the owner of the database"
+
+
+class ServingError(RuntimeError):
+    """PostgreSQL answered, and what was asked cannot be done."""
+
+
+class ServingUnavailableError(ServingError):
+    """PostgreSQL does not answer, or broke off: connect again and repeat, which changes nothing twice."""
+
+
+class GapError(ServingError):
+    """A micro-batch starts after the end of what is applied: the ranges between would be lost."""
+
+
+class MigrationError(ServingError):
+    """The schema of the database and the migrations of this version do not belong together."""
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Errors of the client inside, as errors that say what to do."""
+    try:
+        yield
+    except (errors.UndefinedTable, errors.InvalidSchemaName, errors.UndefinedColumn, errors.UndefinedFunction) as error:
+        raise ServingError(
+            f"the serving tables are missing or of another version ({_first(error)}): {MIGRATE}"
+        ) from error
+    except (errors.InsufficientPrivilege, errors.ReadOnlySqlTransaction) as error:
+        raise ServingError(
+            f"PostgreSQL does not allow it ({_first(error)}): CREDITRISK_POSTGRES_URL must name the owner, or a member "
+            "of creditrisk_writer for the stream and of creditrisk_reader for those who only look"
+        ) from error
+    except errors.QueryCanceled as error:
+        raise ServingError(f"PostgreSQL gave up ({_first(error)}): ask for less") from error
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        raise ServingUnavailableError(
+            f"PostgreSQL does not answer ({_first(error)}): start it (`creditrisk postgres`) or mend "
+            "CREDITRISK_POSTGRES_URL, then connect again; what was not committed is applied then"
+        ) from error
+
+
+def _first(error: psycopg.Error) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,1 @@
+"""The serving schema as numbered SQL; once applied anywhere, a file never changes."""

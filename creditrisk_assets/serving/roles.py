@@ -1,0 +1,58 @@
+"""Who may do what: the stream writes as creditrisk_writer, everyone else reads as creditrisk_reader."""
+
+from collections.abc import Mapping
+
+from psycopg import errors, sql
+from pydantic import SecretStr
+
+from creditrisk_assets.serving.connection import READER, READER_TIMEOUT, WRITER, Connection
+from creditrisk_assets.serving.errors import MigrationError
+
+_CREATE = sql.SQL("""
+    DO $$ BEGIN
+        CREATE ROLE {role};
+    EXCEPTION WHEN duplicate_object OR unique_violation THEN  -- another database of this server has made it
+        NULL;
+    END $$
+""")
+_GRANT = sql.SQL("GRANT {role} TO CURRENT_USER")
+_LIMITS = {
+    READER: (
+        sql.SQL("ALTER ROLE {role} SET default_transaction_read_only = on"),
+        sql.SQL("ALTER ROLE {role} SET statement_timeout = {timeout}"),
+    )
+}
+_MEMBER = "SELECT 1 FROM pg_roles WHERE rolname = %s AND pg_has_role(current_user, oid, 'MEMBER')"
+
+
+def ensure_roles(connection: Connection, passwords: Mapping[str, SecretStr]) -> None:
+    """Make the roles that are missing; those with a password may log in from now on.
+
+    MigrationError with the statements for an administrator when the owner may not make roles.
+    """
+    try:
+        for role in (WRITER, READER):
+            if connection.execute(_MEMBER, (role,)).fetchone() is None:
+                _make(connection, role)
+            if role in passwords:
+                _let_in(connection, role, passwords[role])
+    except errors.InsufficientPrivilege as error:
+        raise MigrationError(
+            f"this login may not make roles ({error.diag.message_primary}). Let an administrator run: "
+            f"CREATE ROLE {WRITER}; CREATE ROLE {READER}; GRANT {WRITER}, {READER} TO the owner; "
+            f"ALTER ROLE {READER} SET default_transaction_read_only = on; then migrate without their passwords"
+        ) from error
+
+
+def _make(connection: Connection, role: str) -> None:
+    named = {"role": sql.Identifier(role), "timeout": sql.Literal(READER_TIMEOUT)}
+    for statement in (_CREATE, _GRANT, *_LIMITS.get(role, ())):
+        connection.execute(statement.format(**named))
+
+
+def _let_in(connection: Connection, role: str, password: SecretStr) -> None:
+    """Only the verifier goes over the wire, so that no log of statements ever holds the password."""
+    verifier = connection.pgconn.encrypt_password(password.get_secret_value().encode(), role.encode(), b"scram-sha-256")
+    connection.execute(
+        sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(role), sql.Literal(verifier.decode()))
+    )
