@@ -1,7 +1,7 @@
 """The Kafka client as the intake needs it: exact, patient for a while, and speaking of its failures by our names."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -147,14 +147,22 @@ class Client:
 
     def beginnings(self, places: Sequence[Place]) -> dict[Place, int]:
         """First offsets of logs."""
-        if not places:
-            return {}
-        found = self.consumer.beginning_offsets([TopicPartition(*place) for place in places], timeout_ms=self.timeout)
-        return {Place(*where): offset for where, offset in found.items()}
+        return self._offsets(self.consumer.beginning_offsets, places)
 
     def ends(self, places: Sequence[Place]) -> dict[Place, int]:
         """Offsets after the last that may be read, which is where the first open transaction begins."""
+        return self._offsets(self.consumer.end_offsets, places)
+
+    def _offsets(self, ask: Callable[..., Mapping[TopicPartition, int]], places: Sequence[Place]) -> dict[Place, int]:
         if not places:
             return {}
-        found = self.consumer.end_offsets([TopicPartition(*place) for place in places], timeout_ms=self.timeout)
+        wanted = [TopicPartition(*place) for place in places]
+        try:
+            found = ask(wanted, timeout_ms=self.timeout)
+        except KeyError:  # client 3.0.12 misses partitions that were made or deleted since it last looked
+            self.consumer.topics()
+            try:
+                found = ask(wanted, timeout_ms=self.timeout)
+            except KeyError as error:
+                raise KafkaTimeoutError(f"no answer for {error}") from error
         return {Place(*where): offset for where, offset in found.items()}
