@@ -77,17 +77,18 @@ class Events(StreamTable):
             topic_app(name): number for name, number in identities.items() if self.transaction(topic_app(name)) is None
         }
 
-    def stamped(
-        self, frame: pl.DataFrame, ranges: tuple[OffsetRange, ...], transactions: Mapping[str, int]
-    ) -> Committed:
-        """The commit of a micro-batch after the newest one; to be used while preparing a commit."""
+    def stamped(self, frame: pl.DataFrame, ranges: tuple[OffsetRange, ...], transactions: dict[str, int]) -> Committed:
+        """The commit of a micro-batch after the newest one; to be used while preparing a commit.
+
+        `frame` as for `take`; `transactions` are set beside, or instead of, those that follow from `ranges`.
+        """
         previous = self.reached()
         instant = self._clock() if previous is None else max(self._clock(), previous + MICROSECOND)
         rows = frame.with_columns(
             pl.lit(instant.date()).alias("ingest_day"),
             pl.lit(instant).cast(RAW_EVENTS.schema["ingested_at"]).alias("ingested_at"),
         ).select(RAW_EVENTS.schema.names())
-        moved = dict(transactions) | offsets_of(ranges)
+        moved = offsets_of(ranges) | transactions
         if rows.height:
             moved[MICRO_BATCH] = (instant - BEGINNING) // MICROSECOND
         bad = rows.height - rows["error"].null_count()
