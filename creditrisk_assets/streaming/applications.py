@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -64,9 +65,15 @@ def applied(payloads: Sequence[Any], identifiers: pl.Series, times: pl.Series) -
 
 
 def _checked(read: pl.DataFrame) -> pl.DataFrame:
-    rows = _typed(read).with_columns(broken(COLUMNS, numbers_in(read.lazy())).alias("broken"))
+    rows = _typed(read).with_columns(_broken(numbers_in(read.lazy())))
     kept = rows.select(LINE, "vintage", "broken", *(column.name for column in COLUMNS)).collect()
     return kept.with_columns(read["loan_id"])
+
+
+@lru_cache(maxsize=64)
+def _broken(ready: frozenset[str]) -> pl.Expr:
+    """Kept, since to write down some hundred rules takes longer than to apply them to a small micro-batch."""
+    return broken(COLUMNS, ready).alias("broken")
 
 
 def _typed(read: pl.DataFrame) -> pl.LazyFrame:
