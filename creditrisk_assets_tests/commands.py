@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from creditrisk_assets.local.home import DAGSTER_YAML
+from creditrisk_assets.local.instance import dagster_yaml
 from creditrisk_assets_tests.conftest import PROJECT
 
 BIN = Path(sys.executable).parent
@@ -15,7 +15,7 @@ def environment(data: Path, **values: object) -> dict[str, str]:
     """This environment with the platform's data, and Dagster's, in `data`."""
     home = data / "dagster"
     home.mkdir(parents=True, exist_ok=True)
-    (home / "dagster.yaml").write_text(DAGSTER_YAML)
+    (home / "dagster.yaml").write_text(dagster_yaml(postgres=False))
     ours = {"CREDITRISK_DATA": data, "DAGSTER_HOME": home, "PYTHONWARNINGS": "ignore", **values}
     return os.environ | {name: str(value) for name, value in ours.items()}
 

@@ -6,18 +6,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from creditrisk_assets.resources.environments import DATA, DEMO_ENV
-
-DAGSTER_YAML = """\
-telemetry:
-  enabled: false
-sensors:
-  use_threads: true
-  num_workers: 4
-retention:
-  sensor:
-    purge_after_days: {skipped: 7, failure: 30, success: 30}
-"""
+from creditrisk_assets.local.instance import dagster_yaml
+from creditrisk_assets.resources.environments import DATA, DEMO_ENV, settings
 
 
 class DemoError(RuntimeError):
@@ -70,11 +60,22 @@ def prepare(home: Home, book: dict[str, str]) -> None:
     home.lake.mkdir(parents=True, exist_ok=True)
     home.dagster.mkdir(parents=True, exist_ok=True)
     home.marker.write_text(json.dumps(book, indent=2))
-    (home.dagster / "dagster.yaml").write_text(DAGSTER_YAML)
+    (home.dagster / "dagster.yaml").write_text(dagster_yaml(postgres=_noted_postgres()))
     DEMO_ENV.parent.mkdir(parents=True, exist_ok=True)
     DEMO_ENV.write_text("".join(f"{name}={_quoted(value)}\n" for name, value in book.items()))
     os.environ.update(book)
     os.environ["DAGSTER_HOME"] = str(home.dagster)
+
+
+def _noted_postgres() -> bool:
+    """Does Dagster keep its history in PostgreSQL? Then every child finds it, as SQLAlchemy wants it written."""
+    url = settings().postgres_url
+    if url is None:
+        return False
+    from creditrisk_assets.serving.connection import VARIABLE, sqlalchemy_url
+
+    os.environ[VARIABLE] = sqlalchemy_url(url)
+    return True
 
 
 def _quoted(value: str) -> str:
