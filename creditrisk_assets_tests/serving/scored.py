@@ -1,4 +1,4 @@
-"""Micro-batches of a made-up stream with their scores, and what PostgreSQL must hold after them, in plain Python."""
+"""Micro-batches of a made-up stream with their scores; what PostgreSQL must hold after them, and what it holds."""
 
 from bisect import bisect_left
 from collections import Counter
@@ -10,7 +10,10 @@ from typing import Any
 import polars as pl
 
 from creditrisk_assets.contracts import ACTIVITY, APPLICATIONS, RAW_EVENTS, REASONS, SCORES_LIVE
+from creditrisk_assets.serving import reading
+from creditrisk_assets.serving.connection import Connection
 from creditrisk_assets.serving.frames import BUCKETS
+from creditrisk_assets.serving.live import positions
 from creditrisk_assets.streaming.offsets import OffsetRange
 from creditrisk_assets.streaming.table import MicroBatch
 
@@ -18,6 +21,8 @@ START = datetime(2026, 11, 21, 9, 0, 0, 123456, tzinfo=UTC)
 NOW = START + timedelta(seconds=100)
 """Every event ends its waiting here, so that a replay can be told from none."""
 FACTORS = ("debt_to_income", 'fi"co', "utilisation, revolving", "")
+
+ALL = 1_000_000
 
 Row = dict[str, Any]
 
@@ -168,3 +173,28 @@ def _reckon(row: Row, counters: Counter[tuple[str, str, str]], latency: Counter[
         most = BUCKETS[bisect_left(BUCKETS, waited.total_seconds())]
         latency[row["topic"], most, "n"] += 1
         latency[row["topic"], most, "sum"] += waited // timedelta(microseconds=1)
+
+
+def held(connection: Connection) -> Held:
+    """What the serving tables do hold."""
+    live = reading.worst(connection, ALL).drop("updated_at").rows(named=True)
+    decisions = reading.decisions(connection, ALL).rows(named=True)
+    return Held(
+        {(row["kind"], row["subject"]): row for row in live},
+        {(row["topic"], row["epoch"], row["partition"], row["offset"]): row for row in decisions},
+        {row[:2]: row[2:] for row in reading.counters(connection).rows()},
+        {row[:2]: row[2:] for row in reading.latency(connection).rows()},
+        {(place.topic, place.partition): at.next for place, at in positions(connection).items()},
+    )
+
+
+def same(found: Held, expected: Held) -> None:
+    for one, other in ((found.live, expected.live), (found.decisions, expected.decisions)):
+        assert one == {key: {name: row[name] for name in _names(one)} for key, row in other.items()}
+    assert found.counters == expected.counters
+    assert found.latency == expected.latency
+    assert found.ends == expected.ends
+
+
+def _names(rows: dict[object, dict[str, object]]) -> Sequence[str]:
+    return list(next(iter(rows.values()), {}))

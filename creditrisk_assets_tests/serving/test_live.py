@@ -17,9 +17,8 @@ from creditrisk_assets.serving.frames import newest
 from creditrisk_assets.serving.live import Applied, apply, forget, positions, reached
 from creditrisk_assets.streaming.offsets import Place, Position
 from creditrisk_assets_tests.serving.databases import Database
-from creditrisk_assets_tests.serving.scored import NOW, START, Event, Held, Scored, held_after, stream
+from creditrisk_assets_tests.serving.scored import NOW, START, Event, Scored, held, held_after, same, stream
 
-ALL = 10_000
 EVENTS = st.builds(
     Event,
     subject=st.sampled_from(["a", "bb", "ccc", 'o"d,d\n', "ünïcode", "\\N"]),
@@ -36,31 +35,6 @@ BATCHES = st.lists(st.lists(EVENTS, max_size=6), min_size=1, max_size=7)
 def writer(postgres: Database) -> Iterator[Connection]:
     with postgres.connect("writer") as connection:
         yield connection
-
-
-def held(connection: Connection) -> Held:
-    """What the serving tables do hold."""
-    live = reading.worst(connection, ALL).drop("updated_at").rows(named=True)
-    decisions = reading.decisions(connection, ALL).rows(named=True)
-    return Held(
-        {(row["kind"], row["subject"]): row for row in live},
-        {(row["topic"], row["epoch"], row["partition"], row["offset"]): row for row in decisions},
-        {row[:2]: row[2:] for row in reading.counters(connection).rows()},
-        {row[:2]: row[2:] for row in reading.latency(connection).rows()},
-        {(place.topic, place.partition): at.next for place, at in positions(connection).items()},
-    )
-
-
-def same(found: Held, expected: Held) -> None:
-    for one, other in ((found.live, expected.live), (found.decisions, expected.decisions)):
-        assert one == {key: {name: row[name] for name in _names(one)} for key, row in other.items()}
-    assert found.counters == expected.counters
-    assert found.latency == expected.latency
-    assert found.ends == expected.ends
-
-
-def _names(rows: dict[object, dict[str, object]]) -> Sequence[str]:
-    return list(next(iter(rows.values()), {}))
 
 
 def put(connection: Connection, one: Scored) -> Applied:

@@ -11,8 +11,7 @@ from creditrisk_assets.serving.connection import address, connect, sqlalchemy_ur
 from creditrisk_assets.serving.errors import ServingError, ServingUnavailableError, told
 from creditrisk_assets.serving.live import apply, reached
 from creditrisk_assets_tests.serving.databases import Database
-from creditrisk_assets_tests.serving.scored import NOW, Event, Scored, held_after, stream
-from creditrisk_assets_tests.serving.test_live import held, same
+from creditrisk_assets_tests.serving.scored import NOW, Event, Scored, held, held_after, same, stream
 
 KILLS = 6
 
