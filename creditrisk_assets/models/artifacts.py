@@ -49,12 +49,16 @@ class KeptPosterior:
 
 def fit_as_known(features: pl.LazyFrame, evidence: pl.DataFrame, expansion: Expansion, window: Window) -> KeptPosterior:
     """Sum the evidence of the window, draw, certify; ValueError as `exposure.learned_from` and `records.window_of`."""
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
     frame = learned_from(features, expansion.model_date, window)
     loans = expansion.design.code(frame)
     summed, by_vintage = window_of(expansion, evidence, loans)
     fit = fit_window(summed, loans, expansion.scales)
     posterior = fit.posterior
-    table = backtest(summed, by_vintage, posterior.scales.mean(axis=0), float(posterior.persistence.mean()))
+    # Matrices of some hundred rows, hundreds of them: threads of the linear algebra would only wait for each other.
+    with threadpool_limits(limits=1):
+        table = backtest(summed, by_vintage, posterior.scales.mean(axis=0), float(posterior.persistence.mean()))
     dated = {
         "model_date": pl.lit(expansion.model_date, pl.Date),
         "feature_set": pl.lit(expansion.design.feature_set),

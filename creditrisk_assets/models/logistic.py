@@ -71,12 +71,14 @@ def fit_logistic(frame: pl.DataFrame, feature_set: str, penalty: float = PENALTY
     2009-2010. ValueError as `fit_standardised`, and when the outcome has one value only.
     """
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     design = fit_standardised(frame, feature_set)
     outcome = frame["outcome"].to_numpy()
     if outcome.all() or not outcome.any():
         raise ValueError("the training window needs a default and a non-default: widen it or check the outcomes")
     matrix, names = _one_hot(design, design.encode(frame))
-    model = LogisticRegression(C=penalty, solver="newton-cholesky", tol=1e-8).fit(matrix, outcome)
+    with threadpool_limits(limits=1):
+        model = LogisticRegression(C=penalty, solver="newton-cholesky", tol=1e-8).fit(matrix, outcome)
     weights = dict(zip(names, map(float, model.coef_[0]), strict=True))
     return Logistic(design, {"intercept": float(model.intercept_[0]), **weights})

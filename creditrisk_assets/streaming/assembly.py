@@ -1,0 +1,92 @@
+"""The hot path put together from the settings: what a run, a command and a test have in common."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import polars as pl
+
+from creditrisk_assets.contracts import (
+    ACTIVITY,
+    APPLICATIONS,
+    FEATURES_BEHAVIOUR,
+    MODELS_BEHAVIOUR,
+    SCORES_LIVE,
+    SCORES_LOANS,
+)
+from creditrisk_assets.models.behaviour import BehaviourModel, prior_of
+from creditrisk_assets.models.histories import model_of
+from creditrisk_assets.resources.delta import Lake
+from creditrisk_assets.resources.environments import Settings
+from creditrisk_assets.scores.champion import champion
+from creditrisk_assets.scores.live import LiveScoring
+from creditrisk_assets.scores.loans import Scoring
+from creditrisk_assets.serving.connection import connect
+from creditrisk_assets.streaming.connection import client_arguments
+from creditrisk_assets.streaming.consume import Intake
+from creditrisk_assets.streaming.decoding import decode
+from creditrisk_assets.streaming.deriving import Deriver
+from creditrisk_assets.streaming.events import Events
+from creditrisk_assets.streaming.log import Log
+from creditrisk_assets.streaming.offsets import Caps
+from creditrisk_assets.streaming.pipeline import Pipeline
+from creditrisk_assets.streaming.remembering import remembered
+from creditrisk_assets.streaming.serving import Follower
+from creditrisk_assets.streaming.table import StreamTable
+
+TOPICS = (APPLICATIONS, ACTIVITY)
+At = Callable[[str], None]
+
+
+def _nowhere(point: str) -> None:
+    """Nobody waits at a named point."""
+
+
+def models_in_charge(lake: Lake, values: Settings) -> LiveScoring | None:
+    """Champion and behaviour model; None while no posterior has passed its gates."""
+    scoring = champion(lake, values)
+    if scoring is None:
+        return None
+    learned = model_of(lake.scan(MODELS_BEHAVIOUR).collect()) if lake.exists(MODELS_BEHAVIOUR) else None
+    return LiveScoring(scoring, learned or BehaviourModel.none(*_of_the_book(lake, scoring)))
+
+
+def _of_the_book(lake: Lake, scoring: Scoring) -> tuple[float, float]:
+    """Mean and variance of the log-odds of default within twelve months of somebody of whom nothing is known."""
+    import numpy as np
+
+    book = lake.scan(SCORES_LOANS, columns=["pd_low", "pd_high"]).collect() if lake.exists(SCORES_LOANS) else None
+    if book is None or book.is_empty():
+        scorer = scoring.posterior.scorer
+        base = scorer.tables.base[len(scorer.design.vintages) - 1 : len(scorer.design.vintages)]
+        told = scorer.pds(base, np.ones(1), np.zeros(1, np.int64))
+        book = pl.DataFrame({"pd_low": told[1], "pd_high": told[2]})
+    mean, variance = prior_of(book["pd_low"].to_numpy(), book["pd_high"].to_numpy())
+    return float(mean.mean()), float(mean.var() + variance.mean())
+
+
+def _follower(values: Settings, events: Events, scores: StreamTable, at: At) -> Follower | None:
+    if values.postgres_url is None:
+        return None
+    return Follower(partial(connect, "writer", values.postgres_url), events, scores, at)
+
+
+@contextmanager
+def assembled(lake: Lake, values: Settings, caps: Caps | None = None, at: At = _nowhere) -> Iterator[Pipeline]:
+    """The pipeline of an environment, its memory read from the lake; closed at the end.
+
+    Without CREDITRISK_POSTGRES_URL nothing is served, and the lake holds it all the same.
+    """
+    events, features, scores = Events(lake), StreamTable(lake, FEATURES_BEHAVIOUR), StreamTable(lake, SCORES_LIVE)
+    for table in (events, features, scores):
+        table.create()
+    follower = _follower(values, events, scores, at)
+    with Log(client_arguments(values), TOPICS) as log:
+        reached = scores.patiently(scores.reached)
+        deriver = Deriver(models_in_charge(lake, values), remembered(lake, events, scores, reached))
+        intake = Intake(log, events, decode, caps or Caps(), at)
+        try:
+            yield Pipeline(intake, features, scores, deriver, reached, follower, at)
+        finally:
+            if follower is not None:
+                follower.close()

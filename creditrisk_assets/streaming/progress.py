@@ -1,0 +1,85 @@
+"""What a stretch of the stream did, in the figures that an operator wants to see."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from creditrisk_assets.streaming.offsets import OffsetRange, Place
+from creditrisk_assets.streaming.pipeline import Step
+
+
+@dataclass
+class Progress:
+    """Micro-batches of one ingest day added up; figures are empty until the first."""
+
+    day: date | None = None
+    batches: int = 0
+    good: int = 0
+    bad: int = 0
+    bytes: int = 0
+    repeats: int = 0
+    unscored: int = 0
+    scored: int = 0
+    updated: int = 0
+    ranges: dict[tuple[str, int, int], tuple[int, int]] = field(default_factory=dict)
+    lag: Mapping[Place, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    _waits: list[NDArray[np.float64]] = field(default_factory=list)
+
+    @property
+    def rows(self) -> int:
+        """Messages taken."""
+        return self.good + self.bad
+
+    def add(self, step: Step) -> None:
+        """Count a micro-batch."""
+        batch = step.taken.batch
+        assert batch is not None
+        self.day = batch.ingested_at.date()
+        self.batches += 1
+        self.good += step.taken.good
+        self.bad += step.taken.bad
+        self.bytes += step.taken.bytes
+        self.repeats += step.derived.repeats
+        self.unscored += step.derived.unscored
+        self.scored += step.derived.scores.height
+        self.updated += step.derived.features.height
+        self.lag = step.taken.lag
+        for one in batch.ranges:
+            start, _ = self.ranges.get((one.topic, one.epoch, one.partition), (one.start, one.end))
+            self.ranges[one.topic, one.epoch, one.partition] = start, one.end
+        for stage, spent in step.seconds.items():
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + spent
+        if step.visible_at is not None:
+            self._waits.append(_waited(batch.frame, step.visible_at))
+
+    def told(self) -> list[str]:
+        """The ranges taken, in words."""
+        return [str(OffsetRange(*place, *ends)) for place, ends in sorted(self.ranges.items())]
+
+    def latency(self) -> dict[str, float]:
+        """Seconds from the broker's timestamp until visible: p50, p95 and max; nothing while that is unknown."""
+        waits = np.concatenate(self._waits) if self._waits else np.zeros(0)
+        if not waits.size:
+            return {}
+        middle, late = np.quantile(waits, [0.5, 0.95])
+        return {"latency_p50": float(middle), "latency_p95": float(late), "latency_max": float(waits.max())}
+
+    def figures(self, elapsed: float) -> dict[str, Any]:
+        """Plain figures of `elapsed` seconds: counts, rate, lag, latency and seconds by stage."""
+        counts = {name: getattr(self, name) for name in ("batches", "rows", "good", "bad", "repeats", "unscored",
+                                                         "scored", "updated", "bytes")}  # fmt: skip
+        rate = {"events_per_second": round(self.rows / elapsed, 1) if elapsed > 0 else 0.0}
+        stages = {f"seconds_{name}": round(spent, 3) for name, spent in self.seconds.items()}
+        behind = {"lag": sum(self.lag.values())}
+        return counts | rate | behind | {name: round(value, 3) for name, value in self.latency().items()} | stages
+
+
+def _waited(frame: pl.DataFrame, visible_at: float) -> NDArray[np.float64]:
+    known = frame.filter(pl.col("error").is_null(), ~pl.col("replayed"))["broker_time"].drop_nulls()
+    return np.maximum(visible_at - known.dt.epoch("us").to_numpy() / 1e6, 0.0)

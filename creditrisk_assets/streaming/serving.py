@@ -1,0 +1,83 @@
+"""PostgreSQL at the end of the stream: it follows the lake, and while it is down it falls behind, not away."""
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+import polars as pl
+
+from creditrisk_assets.serving import live
+from creditrisk_assets.serving.connection import Connection
+from creditrisk_assets.serving.errors import GapError, ServingUnavailableError
+from creditrisk_assets.streaming.events import Events
+from creditrisk_assets.streaming.store import Store
+from creditrisk_assets.streaming.table import MicroBatch
+
+RETRY = 1.0  # seconds between two attempts to reach a PostgreSQL that is down
+
+
+class Follower:
+    """Applies micro-batches in their order on a connection that `connect` opens, anew after every failure.
+
+    `error` is why PostgreSQL is behind; None when it is not. `at` is told the named points.
+    """
+
+    def __init__(
+        self, connect: Callable[[], Connection], events: Events, scores: Store,
+        at: Callable[[str], None] = lambda point: None,
+    ) -> None:  # fmt: skip
+        self._connect, self._events, self._scores, self._at = connect, events, scores, at
+        self._connection: Connection | None = None
+        self._tried = float("-inf")
+        self.error: ServingUnavailableError | None = None
+
+    def close(self) -> None:
+        """Leave the server."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def apply(self, batch: MicroBatch, scores: pl.DataFrame) -> bool:
+        """Apply a micro-batch, after those that were missed; False when PostgreSQL is down and it has to wait."""
+        if self.error is not None:
+            return self.catch_up()  # the lake has this one, too
+        try:
+            self._at("before_postgres")
+            live.apply(self._opened(), batch, scores)
+            self._at("after_postgres")
+        except ServingUnavailableError as error:
+            self._lost(error)
+            return False
+        except GapError:
+            return self.catch_up()
+        return True
+
+    def catch_up(self, wait: bool = False) -> bool:
+        """Apply what the lake has and PostgreSQL has not; False while it is down. `wait` tries at once."""
+        if not wait and time.monotonic() < self._tried + RETRY:
+            return False
+        try:
+            connection = self._opened()
+            for batch in self._events.after(live.reached(connection)):
+                live.apply(connection, batch, self._scores_of(batch.ingested_at))
+        except ServingUnavailableError as error:
+            self._lost(error)
+            return False
+        self.error = None
+        return True
+
+    def _scores_of(self, instant: datetime) -> pl.DataFrame:
+        self._scores.refresh()
+        holding = (pl.col("min.ingested_at") <= instant) & (pl.col("max.ingested_at") >= instant)
+        rows = self._scores.scan(self._scores.files(holding)).filter(pl.col("ingested_at") == instant)
+        return rows.sort("topic", "epoch", "partition", "offset").collect()
+
+    def _opened(self) -> Connection:
+        self._tried = time.monotonic()
+        if self._connection is None or self._connection.closed:
+            self._connection = self._connect()
+        return self._connection
+
+    def _lost(self, error: ServingUnavailableError) -> None:
+        self.error = error
+        self.close()
