@@ -10,9 +10,10 @@ from uuid import UUID
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.errors import (
     CorruptRecordError,
-    KafkaConnectionError,
+    KafkaError,
     KafkaTimeoutError,
     LogTruncationError,
+    RetriableError,
     UnsupportedCodecError,
 )
 
@@ -90,29 +91,31 @@ class Client:
         """Failures of the client, by the names of this package."""
         try:
             yield
-        except (KafkaTimeoutError, KafkaConnectionError, OSError) as error:
-            self.close()
-            raise self.unavailable() from error
         except (CorruptRecordError, UnsupportedCodecError) as error:
             self.close()
             raise StreamError(
                 f"{error}: mend the broker's log, or pass over it with creditrisk stream restart --from OFFSET"
             ) from error
-        except LogTruncationError as error:
+        except (RetriableError, OSError) as error:
             self.close()
-            raise TopicRestartedError(
-                f"{error}: the log was cut after it was read; mend the broker, or begin a new epoch with "
-                "creditrisk stream restart"
+            raise self.unavailable() from error
+        except KafkaError as error:
+            self.close()
+            raise StreamError(
+                f"the broker at {self._where} refuses: {error}. Correct its rights or settings"
             ) from error
 
     def unavailable(self) -> KafkaUnavailableError:
         """What to say when nobody answers."""
-        servers = self.arguments.get("bootstrap_servers")
-        where = servers if isinstance(servers, str) else ", ".join(servers or ["localhost"])
         return KafkaUnavailableError(
-            f"no answer from the broker at {where} within {self.patience:g} s: start it, or correct "
+            f"no answer from the broker at {self._where} within {self.patience:g} s: start it, or correct "
             "CREDITRISK_KAFKA_BOOTSTRAP; nothing is lost, the stream goes on from its last commit"
         )
+
+    @property
+    def _where(self) -> str:
+        servers = self.arguments.get("bootstrap_servers")
+        return servers if isinstance(servers, str) else ", ".join(servers or ["localhost"])
 
     @property
     def consumer(self) -> KafkaConsumer:

@@ -221,9 +221,7 @@ def _rows(parts: Sequence[Fetched], events: pl.DataFrame) -> pl.DataFrame:
         })
         for one in parts
     )  # fmt: skip
-    return pl.concat(
-        [places.with_columns(_times(parts), replayed=pl.lit(False)), events], how="horizontal", strict=True
-    )
+    return pl.concat([places.with_columns(_times(parts), replayed=pl.lit(False)), events], how="horizontal")
 
 
 class _Stages:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
+from math import ceil
 from typing import NamedTuple, TypeVar
 
 from creditrisk_assets.streaming.errors import (
@@ -194,8 +195,12 @@ def _rows_by_topic(behind: Mapping[Place, int], caps: Caps, sizes: Mapping[str, 
     for place, number in behind.items():
         wanted[place.topic] = wanted.get(place.topic, 0) + number
     size = {topic: max(1.0, sizes.get(topic, TYPICAL_SIZE)) for topic in wanted}
-    by_bytes = shares({topic: round(number * size[topic]) for topic, number in wanted.items()}, caps.bytes)
-    fitting = {topic: min(number, max(1, int(by_bytes[topic] / size[topic]))) for topic, number in wanted.items()}
+    heavy = {topic: ceil(number * size[topic]) for topic, number in wanted.items()}
+    given = shares(heavy, caps.bytes)
+    fitting = {
+        topic: number if given[topic] == heavy[topic] else min(number, max(1, int(given[topic] / size[topic])))
+        for topic, number in wanted.items()
+    }
     return shares(fitting, caps.rows)
 
 

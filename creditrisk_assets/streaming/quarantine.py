@@ -82,6 +82,6 @@ def _good(bad: pl.DataFrame, decode: Decode) -> pl.DataFrame | None:
         values: Sequence[bytes | None] = rows["raw"].to_list()
         fields = decode(topic, values, rows["broker_time"]).events
         places = rows.select(*PLACE, "broker_time", "key", replayed=pl.lit(True))
-        parts.append(pl.concat([places, fields], how="horizontal", strict=True).filter(pl.col("error").is_null()))
+        parts.append(pl.concat([places, fields], how="horizontal").filter(pl.col("error").is_null()))
     good = pl.concat(parts) if parts else None
     return good if good is not None and good.height else None

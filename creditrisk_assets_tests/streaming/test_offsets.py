@@ -98,6 +98,14 @@ def test_planning_again_and_again_takes_every_offset_once_and_then_nothing(
     assert sum(lag(positions, log).values()) == 0
 
 
+@given(logs(), sizes)
+def test_what_the_caps_have_room_for_is_taken_at_once(
+    state: tuple[dict[Place, Position], dict[Place, Bounds]], sizes: dict[str, float]
+) -> None:
+    ranges = plan(*state, Caps(rows=10**9, bytes=10**12), sizes)
+    assert sum(lag(taken(state[0], ranges), state[1]).values()) == 0
+
+
 @given(logs(), caps)
 def test_of_two_partitions_that_are_cut_short_neither_gets_more(
     state: tuple[dict[Place, Position], dict[Place, Bounds]], caps: Caps
