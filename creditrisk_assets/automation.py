@@ -7,7 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from creditrisk_assets.contracts import MODELS_BINNING, MODELS_EVIDENCE, MODELS_REFERENCE
+from creditrisk_assets.contracts import MODELS_BEHAVIOUR, MODELS_BINNING, MODELS_EVIDENCE, MODELS_REFERENCE
 from creditrisk_assets.models.outcomes import NothingToLearnError, training_vintages
 from creditrisk_assets.partitions import KEY_FORMAT, model_dates, vintages
 from creditrisk_assets.resources.environments import add_months, settings
@@ -41,9 +41,15 @@ gather_evidence = dg.define_asset_job(
     selection=_evidence,
     description="Summarise some vintages for every model that learns from them.",
 )
+_behaviour = dg.AssetSelection.assets(list(MODELS_BEHAVIOUR.key))
+learn_behaviour = dg.define_asset_job(
+    "learn_behaviour",
+    selection=_behaviour,
+    description="Learn from a history what customers do before they default.",
+)
 train_models = dg.define_asset_job(
     "train_models",
-    selection=dg.AssetSelection.groups("models") - _references - _evidence,
+    selection=dg.AssetSelection.groups("models") - _references - _evidence - _behaviour,
     description="Fit posterior, logistic benchmark and boosting at some model dates and compare them out of time.",
 )
 score_vintages = dg.define_asset_job(
@@ -169,4 +175,4 @@ def batch() -> None:
     materialize_everything()
 
 
-JOBS = (close_vintages, set_references, gather_evidence, train_models, score_vintages, batch)
+JOBS = (close_vintages, set_references, gather_evidence, train_models, learn_behaviour, score_vintages, batch)

@@ -439,6 +439,26 @@ MODELS_DIAGNOSTICS = Table(
     partition="model_date",
 )
 
+MODELS_BEHAVIOUR = Table(
+    ("models", "behaviour"),
+    "How behaviour updates the PD of an application: one row, none where there is no history to learn from.",
+    (
+        Column("version", Text, "twelve digits of the model", "", "key", nullable=False),
+        Column("source", Text, "folder of the history it was learned from", nullable=False),
+        Column("passed", Flag, "every gate passed: the model may score", nullable=False),
+        Column("model", Text, "bins, mean and covariance of the coefficients as JSON", nullable=False),
+        _rows("customers", meaning="customers in the history, one landmark each"),
+        _rows("defaults", meaning="defaults among them within twelve months"),
+        _rows("cells", meaning="distinct rows the sampler saw"),
+        Column("r_hat_max", Real, "largest rank-normalised R-hat", nullable=False),
+        Column("ess_bulk_min", Real, "smallest bulk effective sample size", "draws", nullable=False),
+        Column("ess_tail_min", Real, "smallest tail effective sample size", "draws", nullable=False),
+        Column("divergences", pl.Int64, "divergent transitions", "count", nullable=False, low=0),
+        Column("bfmi_min", Real, "smallest Bayesian fraction of missing information", nullable=False),
+    ),
+    primary=("version",),
+)
+
 MODELS_COMPARISON = Table(
     ("models", "comparison"),
     "Posterior, logistic and boosting side by side on vintages issued after the model date.",
@@ -594,7 +614,7 @@ TABLES = {
     for table in (
         RAW_LOANS, RAW_LOANS_QUARANTINE, RAW_LOANS_LEDGER, FEATURES_LOANS,
         MODELS_BINNING, MODELS_REFERENCE, MODELS_EVIDENCE, MODELS_LOGISTIC, MODELS_BOOSTING, MODELS_POSTERIOR,
-        MODELS_PARAMETERS, MODELS_MOMENTS, MODELS_DIAGNOSTICS, MODELS_BACKTEST, MODELS_COMPARISON,
+        MODELS_PARAMETERS, MODELS_MOMENTS, MODELS_DIAGNOSTICS, MODELS_BACKTEST, MODELS_COMPARISON, MODELS_BEHAVIOUR,
         SCORES_LOANS, SCORES_LINEAGE,
     )
 }  # fmt: skip

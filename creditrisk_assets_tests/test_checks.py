@@ -8,8 +8,7 @@ from creditrisk_assets.checks import AXES, CHECKS
 from creditrisk_assets.columns import Column, Table
 from creditrisk_assets.contracts import RAW_LOANS_LEDGER, TABLES
 from creditrisk_assets.models import checks as model_checks
-from creditrisk_assets.partitions import model_dates, vintages
-from creditrisk_assets_tests.world import MODEL_DATES, VINTAGES, World, checked
+from creditrisk_assets_tests.world import BATCH, MODEL_DATES, VINTAGES, World, checked
 
 EVERY = [spec for check in (*CHECKS, *model_checks.CHECKS) for spec in check.check_specs]
 
@@ -22,15 +21,14 @@ def test_every_check_says_what_it_asks_and_blocks_unless_it_only_warns() -> None
 
 def test_every_check_is_partitioned_as_its_table() -> None:
     for spec in EVERY:
-        by_vintage = spec.asset_key.path[0] != "models" or spec.asset_key.path[1] == "evidence"
-        assert spec.partitions_def == (vintages if by_vintage else model_dates), spec.key
+        assert spec.partitions_def == AXES[TABLES[tuple(spec.asset_key.path)].partition], spec.key
 
 
 def test_there_is_an_axis_for_every_table() -> None:
     assert {table.partition for table in TABLES.values()} <= set(AXES)
 
 
-@pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: table.name)
+@pytest.mark.parametrize("table", BATCH.values(), ids=lambda table: table.name)
 def test_tables_as_they_were_written_keep_their_contract(batched: World, table: Table) -> None:
     days = MODEL_DATES if table.partition == "model_date" else VINTAGES
     assert checked(batched, "keeps_its_contract", table.name, days[0], days[-1]) is None

@@ -16,6 +16,7 @@ from polars.testing import assert_frame_equal
 
 from creditrisk_assets.automation import QUIET, RANGE_END, RANGE_START
 from creditrisk_assets.columns import Table
+from creditrisk_assets.contracts import TABLES
 from creditrisk_assets.definitions import build_defs
 from creditrisk_assets.resources.delta import Lake
 from creditrisk_assets.resources.environments import add_months
@@ -26,6 +27,8 @@ from creditrisk_assets.simulation.book import SimulatedBook, simulate_loans
 FIRST, LAST = date(2014, 1, 1), date(2016, 4, 1)
 MODEL_DATES = (date(2016, 1, 1), date(2016, 4, 1))
 VINTAGES = [add_months(FIRST, month) for month in range(28)]
+BATCH = {key: table for key, table in TABLES.items() if table.partition in ("vintage", "model_date")}
+"""Tables of the batch, by key."""
 
 
 def simulated(out: Path) -> SimulatedBook:

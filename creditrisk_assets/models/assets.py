@@ -10,6 +10,7 @@ from creditrisk_assets.contracts import (
     FEATURE_SETS,
     FEATURES_LOANS,
     MODELS_BACKTEST,
+    MODELS_BEHAVIOUR,
     MODELS_BINNING,
     MODELS_BOOSTING,
     MODELS_COMPARISON,
@@ -21,7 +22,7 @@ from creditrisk_assets.contracts import (
     MODELS_POSTERIOR,
     MODELS_REFERENCE,
 )
-from creditrisk_assets.models import artifacts, exposure, outcomes, plots, records
+from creditrisk_assets.models import artifacts, exposure, histories, outcomes, plots, records
 from creditrisk_assets.partitions import (
     model_dates,
     models_that_learn_from_a_vintage,
@@ -194,6 +195,19 @@ def logistic(context: dg.AssetExecutionContext, features: pl.LazyFrame) -> pl.Da
 def boosting(context: dg.AssetExecutionContext, features: pl.LazyFrame) -> pl.DataFrame:
     """Fit boosted trees on the same loans as the logistic benchmark: the price of being able to explain."""
     return _challengers(context, features, artifacts.fit_boosting_as_known)
+
+
+@dg.asset(**catalogue(MODELS_BEHAVIOUR, kinds={"bambi", "deltalake"}), pool="mcmc")
+def behaviour(context: dg.AssetExecutionContext) -> dg.Output[pl.DataFrame]:
+    """Learn from a history how behaviour updates the PD of an application; without one the application's PD stands."""
+    folder = settings().history
+    if folder is None:
+        context.log.warning("CREDITRISK_HISTORY is not set: nothing is learned, the application's PD stands")
+        return dg.Output(pl.DataFrame(schema=MODELS_BEHAVIOUR.schema), metadata={"customers": 0})
+    model = histories.learn_history(folder)
+    rows = histories.rows_of(model, folder)
+    told = rows.drop("model", "source").row(0, named=True)
+    return dg.Output(rows, metadata={**told, "effects": dg.MetadataValue.md(plots.as_markdown(model.effects()))})
 
 
 @dg.asset(

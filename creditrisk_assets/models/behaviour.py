@@ -97,6 +97,19 @@ class BehaviourModel:
         }  # fmt: skip
         return Tables(effects, spread, np.array(centres), own, slopes, pairs)
 
+    def effects(self) -> pl.DataFrame:
+        """One row per factor and bin: factor, bin in words, share in learning, effect against the reference, its sd."""
+        rows: list[dict[str, Any]] = [
+            {"factor": APPLICATION, "bin": "per log-odds", "share": 1.0, "effect": float(self.mean[1]),
+             "sd": float(np.sqrt(self.covariance[1, 1]))}
+        ]  # fmt: skip
+        mean, sd = np.append(self.mean, 0.0), np.append(np.sqrt(np.diag(self.covariance)), 0.0)
+        for factor, places in zip(self.factors, placements(self.factors), strict=True):
+            for code, place in enumerate(places.tolist()):
+                rows.append({"factor": factor.name, "bin": factor.label(code), "share": factor.shares[code],
+                             "effect": float(mean[place]), "sd": float(sd[place])})  # fmt: skip
+        return pl.DataFrame(rows)
+
     def predict(self, features: pl.DataFrame, m0: ArrayLike, v0: ArrayLike) -> pl.DataFrame:
         """One row per row of features/behaviour: pd, pd_low, pd_high, log_odds, log_odds_sd and base.
 

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from creditrisk_assets.contracts import MODELS_BACKTEST, MODELS_DIAGNOSTICS, MODELS_POSTERIOR
+from creditrisk_assets.contracts import MODELS_BACKTEST, MODELS_BEHAVIOUR, MODELS_DIAGNOSTICS, MODELS_POSTERIOR
 from creditrisk_assets.models.artifacts import failed_gates, predictive
 from creditrisk_assets.partitions import model_dates
 from creditrisk_assets.resources.lake import DeltaLakeIOManager, check_days
@@ -27,6 +27,18 @@ def sampled_well(
     )
 
 
+@dg.asset_check(
+    asset=dg.AssetKey(list(MODELS_BEHAVIOUR.key)),
+    name=sampled_well.check_key.name,
+    blocking=True,
+    description="R-hat <= 1.01, bulk and tail ESS >= 400, no divergence, BFMI >= 0.3.",
+)
+def behaviour_sampled_well(lake: dg.ResourceParam[DeltaLakeIOManager]) -> dg.AssetCheckResult:
+    """Did every gate pass? A model that failed one is kept, and the application's PD stands."""
+    models = lake.lake.scan(MODELS_BEHAVIOUR).drop("model").collect()
+    return dg.AssetCheckResult(passed=bool(models["passed"].all()), metadata={"models": models.height})
+
+
 SMALLEST_SHARE = 0.75
 """Of vintages inside their 90 % interval: two standard errors below .9 for two dozen of them."""
 
@@ -49,4 +61,4 @@ def predicts_its_vintages(
     )
 
 
-CHECKS = [sampled_well, predicts_its_vintages]
+CHECKS = [sampled_well, behaviour_sampled_well, predicts_its_vintages]

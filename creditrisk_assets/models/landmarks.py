@@ -22,11 +22,11 @@ Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 
 SEED = 20_240_229
-PRIOR_BINS = 50
+PRIOR_BINS = 20
 BASE_SCALE, EFFECT_SCALE = 2.5, 1.0
 APPLICATION_MEAN, APPLICATION_SCALE = 1.0, 0.5
 """Prior of rho: the application's log-odds stand unless the history says otherwise."""
-TUNE, DRAWS = 400, 1000
+TUNE, DRAWS = 400, 1500
 
 
 class NothingToLearnError(ValueError):
@@ -128,7 +128,7 @@ def _sampled(factors: tuple[Steps, ...], cells: pl.DataFrame, seed: int) -> tupl
         for more, target in ((1, 0.8), (2, 0.95)):
             trace = nutpie.sample(
                 compiled, draws=more * DRAWS, tune=more * TUNE, chains=sampling.CHAINS, cores=2, seed=seed,
-                target_accept=target, progress_bar=False, save_warmup=False,
+                target_accept=target, low_rank_modified_mass_matrix=True, progress_bar=False, save_warmup=False,
             )  # fmt: skip
             diagnostics = sampling.mixing(trace)
             if diagnostics["sampled"]:

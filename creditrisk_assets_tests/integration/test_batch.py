@@ -22,13 +22,12 @@ from creditrisk_assets.contracts import (
     RAW_LOANS_QUARANTINE,
     SCORES_LINEAGE,
     SCORES_LOANS,
-    TABLES,
 )
 from creditrisk_assets.models.artifacts import netcdf_name
 from creditrisk_assets.models.periods import FIRST_TRIAL
 from creditrisk_assets.resources.environments import add_months
 from creditrisk_assets.resources.lake import column_schema
-from creditrisk_assets_tests.world import FIRST, LAST, MODEL_DATES, VINTAGES, World
+from creditrisk_assets_tests.world import BATCH, FIRST, LAST, MODEL_DATES, VINTAGES, World
 
 FINISHED = dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS])
 
@@ -46,9 +45,9 @@ def last_event(history: dg.DagsterInstance, key: tuple[str, ...]) -> dg.AssetMat
     return event.asset_materialization
 
 
-@pytest.mark.parametrize("key", TABLES, ids="/".join)
+@pytest.mark.parametrize("key", BATCH, ids="/".join)
 def test_every_partition_of_every_asset_is_materialised(history: dg.DagsterInstance, key: tuple[str, ...]) -> None:
-    expected = MODEL_DATES if TABLES[key].partition == "model_date" else VINTAGES
+    expected = MODEL_DATES if BATCH[key].partition == "model_date" else VINTAGES
     assert history.get_materialized_partitions(dg.AssetKey(list(key))) == {day.isoformat() for day in expected}
 
 
@@ -65,7 +64,7 @@ def test_each_stage_is_a_run_of_its_own_and_every_check_has_passed(history: dg.D
         if event is not None and event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION
     ]
     assert {(check.asset_key.to_user_string(), check.check_name) for check in told if check.passed} == {
-        *(("/".join(key), "keeps_its_contract") for key in TABLES),
+        *(("/".join(key), "keeps_its_contract") for key in BATCH),
         ("raw/loans_ledger", "every_record_is_accounted_for"),
         ("models/posterior", "sampled_well"),
         ("models/backtest", "predicts_its_vintages"),
@@ -73,12 +72,12 @@ def test_each_stage_is_a_run_of_its_own_and_every_check_has_passed(history: dg.D
     assert [check for check in told if not check.passed] == []
 
 
-@pytest.mark.parametrize("key", TABLES, ids="/".join)
+@pytest.mark.parametrize("key", BATCH, ids="/".join)
 def test_the_catalogue_shows_rows_columns_and_the_version_of_the_table(
     batched: World, history: dg.DagsterInstance, key: tuple[str, ...]
 ) -> None:
     shown = {name: value.value for name, value in last_event(history, key).metadata.items()}
-    table = TABLES[key]
+    table = BATCH[key]
     stored = batched.rows(table)
     assert shown["dagster/row_count"] == stored.height > 0
     assert shown["dagster/column_schema"] == column_schema(table)

@@ -35,7 +35,7 @@ def test_cells_hold_every_customer_and_default() -> None:
     cells = cells_of(counts, (SPIKES, MISSED), m0 - m0.mean(), bad)
     assert cells["trials"].sum() == 5_000
     assert cells["defaults"].sum() == bad.sum()
-    assert cells.height <= 50 * 6
+    assert cells.height <= 20 * 6
     assert (cells["away"] * cells["trials"]).sum() == pytest.approx(0, abs=1e-6)
     few = cells_of(counts[:1], (SPIKES, MISSED), np.zeros(1), bad[:1])
     assert few.height == 1
