@@ -4,7 +4,9 @@ raw/         loans as booked; parsers; quarantine; ledger
 features/    what was known at application, and the outcome as far as observed
 models/      bins, evidence per vintage, posterior beside logistic and boosting; diagnostics; comparison
 scores/      PD with interval, points, band, reasons and decision
+serving/     the newest risk of everyone in PostgreSQL: schema, writer, questions
 simulation/  loan book with known truth
+local/       the one-machine stack: demo, development broker, PostgreSQL
 resources/   the only doors to the outside: the lake (Delta)
 
 contracts.py declares every table, partitions.py the time axis, definitions.py composes.
