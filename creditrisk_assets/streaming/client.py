@@ -96,6 +96,12 @@ class Client:
             raise StreamError(
                 f"{error}: mend the broker's log, or pass over it with creditrisk stream restart --from OFFSET"
             ) from error
+        except LogTruncationError as error:
+            self.close()
+            raise TopicRestartedError(
+                f"{error}: the log was cut after it was read; mend the broker, or begin a new epoch with "
+                "creditrisk stream restart"
+            ) from error
         except (RetriableError, OSError) as error:
             self.close()
             raise self.unavailable() from error
