@@ -7,7 +7,15 @@ from pathlib import Path
 
 import dagster as dg
 
-from creditrisk_assets.contracts import MODELS_BEHAVIOUR, MODELS_BINNING, MODELS_EVIDENCE, MODELS_REFERENCE
+from creditrisk_assets.contracts import (
+    FEATURES_BEHAVIOUR,
+    MODELS_BEHAVIOUR,
+    MODELS_BINNING,
+    MODELS_EVIDENCE,
+    MODELS_REFERENCE,
+    RAW_EVENTS,
+    SCORES_LIVE,
+)
 from creditrisk_assets.models.outcomes import NothingToLearnError, training_vintages
 from creditrisk_assets.partitions import KEY_FORMAT, model_dates, vintages
 from creditrisk_assets.resources.environments import add_months, settings
@@ -23,9 +31,21 @@ TOLERATED = "sampled_well"
 MONTHS_BEFORE_FIRST_MODEL = 24
 """Twelve for outcomes to mature, twelve more so that a year of vintages has matured."""
 
+_stream = dg.AssetSelection.assets(*(list(table.key) for table in (RAW_EVENTS, FEATURES_BEHAVIOUR, SCORES_LIVE)))
+_stream_checks = _stream - _stream.without_checks()
+drain_stream = dg.define_asset_job(
+    "drain_stream",
+    selection=_stream.without_checks(),
+    description="Carry events from Kafka to live scores until the stream is idle or a successor takes over.",
+)
+close_stream_day = dg.define_asset_job(
+    "close_stream_day",
+    selection=_stream_checks,
+    description="Check a day of the stream against its contracts.",
+)
 close_vintages = dg.define_asset_job(
     "close_vintages",
-    selection=dg.AssetSelection.groups("raw", "features"),
+    selection=dg.AssetSelection.groups("raw", "features") - _stream,
     description="Read the loan files and rebuild the features of some vintages.",
 )
 _references = dg.AssetSelection.assets(list(MODELS_BINNING.key), list(MODELS_REFERENCE.key))
@@ -54,7 +74,7 @@ train_models = dg.define_asset_job(
 )
 score_vintages = dg.define_asset_job(
     "score_vintages",
-    selection=dg.AssetSelection.groups("scores"),
+    selection=dg.AssetSelection.groups("scores") - _stream,
     description="Score some vintages by the latest good model dated before them.",
 )
 
@@ -175,4 +195,14 @@ def batch() -> None:
     materialize_everything()
 
 
-JOBS = (close_vintages, set_references, gather_evidence, train_models, learn_behaviour, score_vintages, batch)
+JOBS = (
+    close_vintages,
+    set_references,
+    gather_evidence,
+    train_models,
+    learn_behaviour,
+    score_vintages,
+    batch,
+    drain_stream,
+    close_stream_day,
+)

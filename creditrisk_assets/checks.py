@@ -7,12 +7,17 @@ import polars as pl
 
 from creditrisk_assets.columns import Table
 from creditrisk_assets.contracts import RAW_LOANS, RAW_LOANS_LEDGER, RAW_LOANS_QUARANTINE, TABLES
-from creditrisk_assets.partitions import model_dates, vintages
+from creditrisk_assets.partitions import ingest_days, model_dates, vintages
 from creditrisk_assets.resources.lake import DeltaLakeIOManager, check_days
 
 Delta = dg.ResourceParam[DeltaLakeIOManager]
 
-AXES: dict[str | None, dg.PartitionsDefinition | None] = {"vintage": vintages, "model_date": model_dates, None: None}
+AXES: dict[str | None, dg.PartitionsDefinition | None] = {
+    "vintage": vintages,
+    "model_date": model_dates,
+    "ingest_day": ingest_days,
+    None: None,
+}
 """Partitions of an asset by the partition column of its table."""
 
 

@@ -34,6 +34,7 @@ SUB_GRADES = tuple(f"{grade}{step}" for grade in GRADES for step in range(1, 6))
 DECISIONS = ("approve", "refer", "decline")
 REASONS = (1, 2, 3, 4)
 APPLICATIONS, ACTIVITY = "loan-applications", "customer-activity"
+TOPICS = (APPLICATIONS, ACTIVITY)
 """Topics of the stream."""
 ACTIVITY_TYPES = ("payment_made", "payment_missed", "utilisation_spike", "credit_line_change", "credit_inquiry")
 EVENT_TYPES = ("loan_application", *ACTIVITY_TYPES)
@@ -599,6 +600,7 @@ SCORES_LIVE = Table(
         *_place,
         Column("subject", Text, "application or customer", "", "key", nullable=False),
         Column("kind", Text, "what was scored", "", "key", nullable=False, allowed=("application", "behaviour")),
+        Column("customer_id", Text, "whom it concerns, where the event says so", "", "key"),
         Column("event_id", Text, "the event that decided it", "", "key", nullable=False),
         _instant("as_of", meaning="time up to which events are known", known="key", nullable=False),
         *(column for column in SCORES_LOANS.columns if column.name not in ("loan_id", "vintage", "pd_term",
@@ -615,6 +617,6 @@ TABLES = {
         RAW_LOANS, RAW_LOANS_QUARANTINE, RAW_LOANS_LEDGER, FEATURES_LOANS,
         MODELS_BINNING, MODELS_REFERENCE, MODELS_EVIDENCE, MODELS_LOGISTIC, MODELS_BOOSTING, MODELS_POSTERIOR,
         MODELS_PARAMETERS, MODELS_MOMENTS, MODELS_DIAGNOSTICS, MODELS_BACKTEST, MODELS_COMPARISON, MODELS_BEHAVIOUR,
-        SCORES_LOANS, SCORES_LINEAGE,
+        SCORES_LOANS, SCORES_LINEAGE, RAW_EVENTS, FEATURES_BEHAVIOUR, SCORES_LIVE,
     )
 }  # fmt: skip

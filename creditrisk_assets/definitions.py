@@ -12,8 +12,10 @@ from creditrisk_assets.raw import assets as raw
 from creditrisk_assets.raw import sensors
 from creditrisk_assets.resources.environments import resources_for, settings
 from creditrisk_assets.scores import assets as scores
+from creditrisk_assets.streaming import assets as streaming
+from creditrisk_assets.streaming import sensors as streaming_sensors
 
-STAGES = (raw, features, models, scores)
+STAGES = (raw, features, models, scores, streaming)
 
 
 def build_defs(*, resource_overrides: Mapping[str, object] | None = None) -> dg.Definitions:
@@ -22,7 +24,7 @@ def build_defs(*, resource_overrides: Mapping[str, object] | None = None) -> dg.
         assets=dg.load_assets_from_modules(STAGES),
         asset_checks=[*checks.CHECKS, *model_checks.CHECKS],
         jobs=automation.JOBS,
-        sensors=[sensors.landing],
+        sensors=[sensors.landing, streaming_sensors.events],
         resources={**resources_for(settings()), **(resource_overrides or {})},
         executor=dg.in_process_executor,
     )

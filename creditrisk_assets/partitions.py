@@ -1,4 +1,4 @@
-"""The platform's time axis: vintages, model dates, and what a model date may know."""
+"""The platform's time axis: vintages, model dates, ingest days, and what a model date may know."""
 
 import dagster as dg
 
@@ -22,6 +22,9 @@ model_dates = dg.TimeWindowPartitionsDefinition(
     fmt=KEY_FORMAT,
 )
 """As-of dates of models: a model dated 2011-01-01 knows nothing of January 2011."""
+
+ingest_days = dg.DailyPartitionsDefinition(start_date=_settings.first_stream_day.strftime(KEY_FORMAT), end_offset=1)
+"""Day (UTC) on which the stream committed a micro-batch; today is one of them."""
 
 _every = _settings.model_every_months
 

@@ -79,6 +79,9 @@ class Settings(BaseSettings):
     training_window: int | Literal["expanding"] = 24
     policy: Path | None = None
     feature_set: Literal["application", "application_with_price"] = "application"
+    first_stream_day: date = date(2026, 1, 1)
+    drain_seconds: float = 300.0
+    drain_idle_seconds: float = 15.0
     base_points: float = 600
     base_odds: float = 50
     points_to_double_odds: float = 20

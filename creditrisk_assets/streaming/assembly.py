@@ -7,12 +7,11 @@ from functools import partial
 import polars as pl
 
 from creditrisk_assets.contracts import (
-    ACTIVITY,
-    APPLICATIONS,
     FEATURES_BEHAVIOUR,
     MODELS_BEHAVIOUR,
     SCORES_LIVE,
     SCORES_LOANS,
+    TOPICS,
 )
 from creditrisk_assets.models.behaviour import BehaviourModel, prior_of
 from creditrisk_assets.models.histories import model_of
@@ -34,7 +33,6 @@ from creditrisk_assets.streaming.remembering import remembered
 from creditrisk_assets.streaming.serving import Follower
 from creditrisk_assets.streaming.table import StreamTable
 
-TOPICS = (APPLICATIONS, ACTIVITY)
 At = Callable[[str], None]
 
 

@@ -1,0 +1,100 @@
+"""The sensor of the stream: long-polls Kafka, and keeps one drain run at work while there is news."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from creditrisk_assets.automation import drain_stream
+from creditrisk_assets.contracts import TOPICS
+from creditrisk_assets.partitions import KEY_FORMAT
+from creditrisk_assets.resources.environments import Settings, settings
+from creditrisk_assets.resources.lake import DeltaLakeIOManager
+from creditrisk_assets.streaming.errors import KafkaUnavailableError, LakeUnavailableError, TopicMissingError
+from creditrisk_assets.streaming.events import Events
+from creditrisk_assets.streaming.launching import Plan, Run, planned
+from creditrisk_assets.streaming.offsets import Place, Positions, lag, losses
+
+if TYPE_CHECKING:
+    from creditrisk_assets.streaming.log import Log
+
+LOOKED_AT = 10
+"""Latest drain runs that decide."""
+PATIENCE = 5.0
+POLL = 24.0
+"""Seconds of one look: the daemon looks at its sensors every 5 s, so that the next begins a second after."""
+
+
+@dg.sensor(job=drain_stream, minimum_interval_seconds=5, default_status=dg.DefaultSensorStatus.RUNNING)
+def events(
+    context: dg.SensorEvaluationContext, lake: dg.ResourceParam[DeltaLakeIOManager]
+) -> dg.RunRequest | dg.SkipReason:
+    """Start a drain run when Kafka has news, and its successor before its time is over."""
+    values = settings()
+    plan = planned(_runs(context.instance), values.drain_seconds)
+    if plan.wish == "wait":
+        return dg.SkipReason(plan.why)
+    # The client of Kafka costs every process that loads the platform .3 s.
+    from creditrisk_assets.streaming.connection import client_arguments
+    from creditrisk_assets.streaming.log import Log
+
+    table = Events(lake.lake, patience=PATIENCE)
+    try:
+        table.create()
+        with Log(client_arguments(values), TOPICS, patience=PATIENCE) as log:
+            return _looked(table, log, values, plan)
+    except (KafkaUnavailableError, LakeUnavailableError, TopicMissingError) as error:
+        return dg.SkipReason(str(error))
+
+
+def _looked(table: Events, log: "Log", values: Settings, plan: Plan) -> dg.RunRequest | dg.SkipReason:
+    """Ask for a run on news; a LossError fails the tick, and names the remedy, until an operator acts."""
+    positions = _positions(table)
+    if plan.wish == "watch" and not log.wait_for_news(positions, POLL):
+        return dg.SkipReason(f"no news: {_told(positions)}")
+    marks = log.watermarks()
+    for error in losses(positions, marks).values():
+        raise error
+    behind = lag(positions, marks)
+    if plan.wish == "watch" and not any(behind.values()) and set(marks) <= set(positions):
+        return dg.SkipReason(f"no news: {_told(positions)}")
+    return _request(values, behind, positions, plan)
+
+
+def _positions(table: Events) -> Positions:
+    return table.patiently(lambda: table.positions(table.places(TOPICS)))
+
+
+def _told(positions: Positions) -> str:
+    return ", ".join(f"{place} at {at.next}" for place, at in sorted(positions.items())) or "nothing was read yet"
+
+
+def _request(values: Settings, behind: dict[Place, int], positions: Positions, plan: Plan) -> dg.RunRequest:
+    ranges = {
+        str(place): f"from {positions[place].next if place in positions else 'its beginning'}, lag {count}"
+        for place, count in sorted(behind.items())
+        if count
+    }
+    config = {"seconds": values.drain_seconds, "idle_seconds": values.drain_idle_seconds}
+    return dg.RunRequest(
+        partition_key=datetime.now(UTC).strftime(KEY_FORMAT),
+        run_config={"ops": {"stream": {"config": config}}},
+        tags={
+            "creditrisk/why": plan.why,
+            "creditrisk/lag": str(sum(behind.values())),
+            "creditrisk/ranges": json.dumps(ranges)[:4000],
+        },
+    )
+
+
+def _runs(instance: dg.DagsterInstance) -> Sequence[Run]:
+    now = datetime.now(UTC).timestamp()
+    found = []
+    for record in instance.get_run_records(dg.RunsFilter(job_name=drain_stream.name), limit=LOOKED_AT):
+        finished = record.dagster_run.is_finished
+        ended = now - (record.end_time or record.update_timestamp.timestamp()) if finished else None
+        age = now - record.create_timestamp.timestamp()
+        found.append(Run(age, ended, record.dagster_run.status == dg.DagsterRunStatus.FAILURE))
+    return found
