@@ -68,7 +68,7 @@ def behaviour(told: pl.DataFrame, as_of: pl.DataFrame) -> pl.DataFrame:
         (pl.col("time") > pl.col(f"since_{LOOKBACK_MONTHS}")) & (pl.col("time") <= pl.col("as_of"))
     )
     # The last of equals counts: the latest telling of an event, the newest payment of a customer.
-    known = known.sort("time", "kind", "value").unique("event", keep="last", maintain_order=True)
+    known = known.drop("customer_id").sort("time", "kind", "value").filter(pl.col("event").is_last_distinct())
     counted = known.group_by("asked").agg(**_counts())
     result = asked.join(counted, on="asked", how="left", maintain_order="left")
     missing = [pl.col(name).fill_null(0) for name in _ALWAYS]

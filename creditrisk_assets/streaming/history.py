@@ -46,7 +46,9 @@ class History:
         self._runs.append(told.with_columns(digest).select("customer", *_TOLD).sort("customer"))
         while len(self._runs) > 1 and self._runs[-2].height < GROWTH * self._runs[-1].height:
             last, before = self._runs.pop(), self._runs.pop()
-            self._runs.append(_trimmed(before.merge_sorted(last, "customer")))
+            merged = before.merge_sorted(last, "customer")
+            # Repeats of later runs are met when those are merged into the oldest, by far the largest.
+            self._runs.append(merged if self._runs else _trimmed(merged))
 
     def of(self, customers: pl.Series) -> pl.DataFrame:
         """Facts of these customers (identifiers, each once), as `features.behaviour.behaviour` takes them."""
