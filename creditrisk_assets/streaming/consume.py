@@ -1,7 +1,7 @@
 """One micro-batch from Kafka to raw/events: plan, fetch, decode, commit. No Dagster here."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, groupby
@@ -77,7 +77,7 @@ class Intake:
     at: Callable[[str], None] = lambda point: None
     sizes: dict[str, float] = field(default_factory=dict)
 
-    def take(self, ranges: Iterable[OffsetRange] | None = None) -> Taken:
+    def take(self, ranges: Sequence[OffsetRange] | None = None) -> Taken:
         """Take what is next, or of given `ranges` what is not in the lake yet.
 
         Topics that lost messages, or are missing, are left alone while others have news; then their error is
@@ -87,7 +87,10 @@ class Intake:
         clock = _Stages()
         with clock("plan"):
             now = self._situation()
-            planned = self._planned(now) if ranges is None else _asked(ranges, now)
+            planned = self._planned(now, ranges)
+            if not planned and self.events.refresh():  # an operator has restarted a topic, say
+                now = self._situation()
+                planned = self._planned(now, ranges)
         if not planned:
             for error in now.refused.values():
                 raise error
@@ -121,7 +124,9 @@ class Intake:
         refused.update(losses(positions, log, renewed))
         return _Situation(positions, log, refused, identities)
 
-    def _planned(self, now: "_Situation") -> tuple[OffsetRange, ...]:
+    def _planned(self, now: "_Situation", ranges: Sequence[OffsetRange] | None) -> tuple[OffsetRange, ...]:
+        if ranges is not None:
+            return _asked(ranges, now)
         healthy = {place: bounds for place, bounds in now.log.items() if place.topic not in now.refused}
         return plan(now.positions, healthy, self.caps, self.sizes)
 
@@ -160,8 +165,7 @@ class _Situation:
     identities: Mapping[str, int]
 
 
-def _asked(ranges: Iterable[OffsetRange], now: _Situation) -> tuple[OffsetRange, ...]:
-    asked = tuple(ranges)
+def _asked(asked: Sequence[OffsetRange], now: _Situation) -> tuple[OffsetRange, ...]:
     for one in asked:
         if one.topic in now.refused:
             raise now.refused[one.topic]

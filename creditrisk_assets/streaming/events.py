@@ -14,6 +14,7 @@ from creditrisk_assets.streaming.table import (
     MICRO_BATCH,
     MICROSECOND,
     PLACE,
+    TICK,
     Committed,
     MicroBatch,
     StreamTable,
@@ -83,7 +84,8 @@ class Events(StreamTable):
         `frame` as for `take`; `transactions` are set beside, or instead of, those that follow from `ranges`.
         """
         previous = self.reached()
-        instant = self._clock() if previous is None else max(self._clock(), previous + MICROSECOND)
+        instant = self._clock() if previous is None else max(self._clock(), previous + TICK)
+        instant -= instant.microsecond % 1000 * MICROSECOND
         rows = frame.with_columns(
             pl.lit(instant.date()).alias("ingest_day"),
             pl.lit(instant).cast(RAW_EVENTS.schema["ingested_at"]).alias("ingested_at"),

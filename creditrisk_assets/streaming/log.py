@@ -53,11 +53,14 @@ class Log:
         with self._client.speaking():
             return dict(self._client.describe().identities)
 
-    def watermarks(self) -> dict[Place, Bounds]:
+    def watermarks(self, fresh: bool = False) -> dict[Place, Bounds]:
         """What every partition holds that may be read: up to the first open transaction.
 
-        New partitions show within seconds. KafkaUnavailableError when no broker answers.
+        New partitions and what retention removed show within seconds, or at once in a `fresh` look.
+        KafkaUnavailableError when no broker answers.
         """
+        if fresh:
+            self._client.forget()
         with self._client.speaking():
             return self._again_if_stale(self._watermarks)
 

@@ -39,7 +39,7 @@ def restart(events: Events, log: Log, topic: str, start: Start, partition: int |
     offset occurs twice in an epoch. Nothing happens where the partition stands at `start` already.
     RangeError for an offset that the log does not hold; errors of the broker and the lake.
     """
-    watermarks, identity = log.watermarks(), log.identities().get(topic)
+    watermarks, identity = log.watermarks(fresh=True), log.identities().get(topic)
     bounds = {place: one for place, one in watermarks.items() if place.topic == topic}
     events.create()
     done: list[tuple[Step, ...]] = []

@@ -91,17 +91,18 @@ class Store:
         """Open the table anew before it is next used."""
         self._table = None
 
-    def refresh(self) -> None:
-        """See what others have committed."""
+    def refresh(self) -> bool:
+        """See what others have committed; was there anything?"""
 
-        def newest() -> None:
+        def newest() -> bool:
             table = self._opened()
             before = table.version()
             table.update_incremental()
             if table.version() != before:
                 self._versions = {}
+            return table.version() != before
 
-        self.patiently(newest)
+        return self.patiently(newest)
 
     def transaction(self, application: str) -> int | None:
         """Version last set for an application, as of the open handle; None when it never was.

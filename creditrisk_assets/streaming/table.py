@@ -8,7 +8,8 @@ What a table's Delta transactions say, which is the only truth of the stream:
     micro-batch                        `ingested_at` of the newest micro-batch, in microseconds since 1970
 
 All commits with rows set micro-batch, hence they follow one another, and `ingested_at` grows from commit to
-commit, whatever the clocks of several machines say. A table that follows from raw/events carries the
+commit, whatever the clocks of several machines say. It is in whole milliseconds, as are the statistics by
+which Delta lets readers skip files. A table that follows from raw/events carries the
 micro-batch it has reached: what comes after it in raw/events is what it still has to do.
 """
 
@@ -27,6 +28,7 @@ from creditrisk_assets.streaming.store import PATIENCE, Append, Store
 MICRO_BATCH = "micro-batch"
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+TICK = timedelta(milliseconds=1)
 PLACE = ("topic", "epoch", "partition", "offset")
 
 

@@ -1,15 +1,33 @@
-"""Keeping a stream table quick: few files, no leftovers, a short log. Beside a writer, at any time."""
+"""Keeping a stream table quick: few files, no leftovers, a short log. Beside a writer, at any time.
 
+Small files are merged here and not by Delta's own OPTIMIZE: two of those at once are both accepted
+(deltalake 1.6.6), and every row is there twice. A merge sets a transaction of its own, so that of two one is
+refused.
+"""
+
+import io
+import json
+import time
+import uuid
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from urllib.parse import unquote
 
-from deltalake import DeltaTable
+import polars as pl
+from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import CommitFailedError
+from deltalake.transaction import AddAction, RemoveAction
 
+from creditrisk_assets.resources.artifacts import s3_arguments
 from creditrisk_assets.resources.delta import LakeError
-from creditrisk_assets.streaming.store import COMPRESSION, Store
+from creditrisk_assets.streaming.store import STATISTICS, Store
 
-TARGET = 128 * 2**20  # bytes of a compacted file
+UPKEEP = "upkeep"
+TARGET = 64 * 2**20  # bytes of a merged file; files of half that size are left alone
+FEWEST = 8  # small files of a day that are worth a merge
+ROW_GROUP = 100_000
 SHORTEST = timedelta(hours=1)
 KEPT = timedelta(hours=6)
 
@@ -23,13 +41,13 @@ class Upkept:
     removed: int
 
 
-def upkeep(store: Store, kept: timedelta = KEPT) -> Upkept:
+def upkeep(store: Store, kept: timedelta = KEPT, fewest: int = FEWEST) -> Upkept:
     """Merge small files, remove what no version within `kept` needs, and shorten the log.
 
     Rows, and the transactions that say how far the stream is committed, are the same before and after.
     Writers are not disturbed: appends do not conflict with a merge, and a file that was written and is not
-    committed yet is younger than `kept`, of an hour at least; LakeError for less. Of two that merge at once
-    one gives up, which is no error.
+    committed yet is younger than `kept`, of an hour at least; LakeError for less. Of two merges at once one
+    gives up, which is no error. LakeUnavailableError when storage keeps failing.
     """
     if kept < SHORTEST:
         raise LakeError(
@@ -37,7 +55,9 @@ def upkeep(store: Store, kept: timedelta = KEPT) -> Upkept:
             "a writer may have written what it has not committed yet"
         )
     store.create()
-    merged, into = _merged(store)
+    merged = into = 0
+    while part := store.patiently(lambda: _merge(store, fewest)):
+        merged, into = merged + part, into + 1
     removed = len(store.patiently(lambda: _vacuumed(store, kept)))
     store.forget()
     return Upkept(merged, into, removed)
@@ -48,12 +68,96 @@ def _table(store: Store) -> DeltaTable:
     return store.lake.open(store.contract)
 
 
-def _merged(store: Store) -> tuple[int, int]:
+def _merge(store: Store, fewest: int) -> int:
+    """Merge the next small files of a day into one; how many, 0 when none are left or another is at it."""
+    table = _table(store)
+    before = table.transaction_version(UPKEEP) or 0
+    chosen = next(_groups(pl.DataFrame(table.get_add_actions(flatten=True)), store.contract.partition, fewest), None)
+    if chosen is None:
+        return 0
+    add = _written(store, chosen)
+    now = int(time.time() * 1000)
+    values = dict(add.partition_values)
+    removes = [
+        RemoveAction(path, data_change=False, deletion_timestamp=now, size=size, partition_values=values)
+        for path, size in chosen.select("path", "size_bytes").iter_rows()
+    ]
+    properties = CommitProperties(
+        custom_metadata={"merged": str(chosen.height)}, app_transactions=[Transaction(UPKEEP, before + 1)]
+    )
+    partitions = table.metadata().partition_columns
     try:
-        done = _table(store).optimize.compact(target_size=TARGET, writer_properties=COMPRESSION)
+        table.create_write_transaction(
+            [add, *removes], "append", table.schema(), partitions, commit_properties=properties
+        )
     except CommitFailedError:
-        return 0, 0
-    return int(done["numFilesRemoved"]), int(done["numFilesAdded"])
+        return 0
+    return chosen.height
+
+
+def _groups(files: pl.DataFrame, partition: str | None, fewest: int) -> Iterator[pl.DataFrame]:
+    """Small files of one day, in the order in which they were written, that make about one of the target size."""
+    if files.is_empty():
+        return
+    small = files.filter(pl.col("size_bytes") < TARGET / 2).sort("modification_time", "path")
+    days = [small] if partition is None else small.partition_by(f"partition.{partition}", maintain_order=True)
+    for day in days:
+        group = day.filter(pl.col("size_bytes").cum_sum() <= TARGET)
+        if group.height >= fewest:
+            yield group
+
+
+def _written(store: Store, chosen: pl.DataFrame) -> AddAction:
+    """One file with the rows of others, on storage but not in the table yet."""
+    partition = store.contract.partition
+    day: date | None = None if partition is None else chosen[f"partition.{partition}"][0]
+    values = {} if partition is None or day is None else {partition: day.isoformat()}
+    path = "".join(f"{name}={value}/" for name, value in values.items()) + f"part-merged-{uuid.uuid4()}.parquet"
+    uri = store.lake.uri(store.contract)
+    rows = store.scan([f"{uri}/{unquote(one)}" for one in chosen["path"]])
+    content = io.BytesIO()
+    rows.drop(*values).sink_parquet(content, compression="zstd", compression_level=1, row_group_size=ROW_GROUP)
+    _store(f"{uri}/{path}", content.getvalue(), store.lake.storage_options)
+    now = int(time.time() * 1000)
+    return AddAction(path, content.getbuffer().nbytes, values, now, False, _statistics(rows))
+
+
+def _store(address: str, content: bytes, options: Mapping[str, str]) -> None:
+    if "://" not in address:
+        Path(address).parent.mkdir(exist_ok=True)
+        Path(address).write_bytes(content)
+        return
+    from pyarrow import fs
+
+    storage = fs.S3FileSystem(**s3_arguments(options))
+    with storage.open_output_stream(address.removeprefix("s3://")) as stream:
+        stream.write(content)
+
+
+def _statistics(rows: pl.LazyFrame) -> str:
+    """What Delta keeps of a file so that readers can skip it; texts that may be long have no bounds."""
+    schema = rows.collect_schema()
+    kept = [name for name in STATISTICS if name in schema]
+    bounded = [name for name in kept if name != "error"]
+    found = rows.select(
+        pl.len().alias("rows"),
+        *(pl.col(name).min().alias(f"min {name}") for name in bounded),
+        *(pl.col(name).max().alias(f"max {name}") for name in bounded),
+        *(pl.col(name).null_count().alias(f"null {name}") for name in kept),
+    )
+    row = found.collect(engine="streaming").row(0, named=True)
+    told: Mapping[str, object] = {
+        "numRecords": row["rows"],
+        "minValues": {name: _told(row[f"min {name}"]) for name in bounded},
+        "maxValues": {name: _told(row[f"max {name}"]) for name in bounded},
+        "nullCount": {name: row[f"null {name}"] for name in kept},
+    }
+    return json.dumps(told)
+
+
+def _told(value: object) -> object:
+    """Times as Delta writes them, which is in milliseconds."""
+    return f"{value:%Y-%m-%dT%H:%M:%S}.{value.microsecond // 1000:03}Z" if isinstance(value, datetime) else value
 
 
 def _vacuumed(store: Store, kept: timedelta) -> list[str]:

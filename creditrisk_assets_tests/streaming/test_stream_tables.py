@@ -31,6 +31,7 @@ DERIVED = Table(
 )
 PLACE = Place("topic", 0)
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+ODD = timedelta(microseconds=7)
 
 
 @pytest.fixture
@@ -120,7 +121,7 @@ def test_of_two_writers_with_the_same_range_one_wins(lake: Lake, rounds: int) ->
 
 
 def test_writers_of_different_topics_both_win_and_their_micro_batches_follow_one_another(lake: Lake) -> None:
-    one, other = Events(lake, clock=lambda: NOON), Events(lake, clock=lambda: NOON - timedelta(hours=1))
+    one, other = Events(lake, clock=lambda: NOON + ODD), Events(lake, clock=lambda: NOON - timedelta(hours=1))
     one.create()
     other.create()
     for n in range(3):
@@ -128,7 +129,7 @@ def test_writers_of_different_topics_both_win_and_their_micro_batches_follow_one
         take(other, span(n, n + 1, topic="other"))
     batches = list(Events(lake).after(None))
     assert [batch.frame["topic"][0] for batch in batches] == ["topic", "other"] * 3
-    assert [batch.ingested_at for batch in batches] == [NOON + timedelta(microseconds=n) for n in range(6)]
+    assert [batch.ingested_at for batch in batches] == [NOON + timedelta(milliseconds=n) for n in range(6)]
     assert [batch.previous for batch in batches] == [None, *(batch.ingested_at for batch in batches[:-1])]
 
 
