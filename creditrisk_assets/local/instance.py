@@ -6,6 +6,11 @@ telemetry:
 sensors:
   use_threads: true
   num_workers: 4
+run_coordinator:
+  module: dagster.core.run_coordinator
+  class: QueuedRunCoordinator
+  config:
+    dequeue_interval_seconds: 1
 retention:
   sensor:
     purge_after_days: {skipped: 7, failure: 30, success: 30}

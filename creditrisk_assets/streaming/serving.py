@@ -10,8 +10,7 @@ from creditrisk_assets.serving import live
 from creditrisk_assets.serving.connection import Connection
 from creditrisk_assets.serving.errors import GapError, ServingUnavailableError
 from creditrisk_assets.streaming.events import Events
-from creditrisk_assets.streaming.store import Store
-from creditrisk_assets.streaming.table import MicroBatch
+from creditrisk_assets.streaming.table import MicroBatch, StreamTable
 
 RETRY = 1.0  # seconds between two attempts to reach a PostgreSQL that is down
 
@@ -23,7 +22,7 @@ class Follower:
     """
 
     def __init__(
-        self, connect: Callable[[], Connection], events: Events, scores: Store,
+        self, connect: Callable[[], Connection], events: Events, scores: StreamTable,
         at: Callable[[str], None] = lambda point: None,
     ) -> None:  # fmt: skip
         self._connect, self._events, self._scores, self._at = connect, events, scores, at
@@ -58,7 +57,12 @@ class Follower:
             return False
         try:
             connection = self._opened()
+            self._scores.refresh()
+            # Looked up before raw/events is: what is not scored yet must not be applied without its scores.
+            scored = self._scores.patiently(self._scores.reached)
             for batch in self._events.after(live.reached(connection)):
+                if scored is None or batch.ingested_at > scored:
+                    break
                 live.apply(connection, batch, self._scores_of(batch.ingested_at))
         except ServingUnavailableError as error:
             self._lost(error)
