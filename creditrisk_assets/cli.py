@@ -10,6 +10,7 @@ import click
 from creditrisk_assets.options import MONTH
 from creditrisk_assets.resources.environments import SettingsError
 from creditrisk_assets.simulation.commands import simulate
+from creditrisk_assets.streaming.commands import quarantine, stream
 from creditrisk_assets.streaming.replay_command import replay_loans
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ def main() -> None:
 
 main.add_command(simulate)
 main.add_command(replay_loans)
+main.add_command(stream)
+main.add_command(quarantine)
 
 
 @main.command()
