@@ -13,6 +13,7 @@ from creditrisk_assets.raw import sensors
 from creditrisk_assets.resources.environments import resources_for, settings
 from creditrisk_assets.scores import assets as scores
 from creditrisk_assets.streaming import assets as streaming
+from creditrisk_assets.streaming import automation as streaming_automation
 from creditrisk_assets.streaming import sensors as streaming_sensors
 
 STAGES = (raw, features, models, scores, streaming)
@@ -23,7 +24,8 @@ def build_defs(*, resource_overrides: Mapping[str, object] | None = None) -> dg.
     return dg.Definitions(
         assets=dg.load_assets_from_modules(STAGES),
         asset_checks=[*checks.CHECKS, *model_checks.CHECKS],
-        jobs=automation.JOBS,
+        jobs=[*automation.JOBS, streaming_automation.keep_stream_quick],
+        schedules=streaming_automation.SCHEDULES,
         sensors=[sensors.landing, streaming_sensors.events],
         resources={**resources_for(settings()), **(resource_overrides or {})},
         executor=dg.in_process_executor,

@@ -1,6 +1,7 @@
 """The whole platform in one command: a book, every stage, one summary, then the UI."""
 
 import json
+import os
 import sys
 import time
 import warnings
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
+from creditrisk_assets.local import live
 from creditrisk_assets.local.home import DemoError, Home, prepare
 from creditrisk_assets.local.summary import Summary, render, summarise
 from creditrisk_assets.local.supervisor import LOOPBACK, Supervisor, free_port
@@ -50,14 +52,15 @@ def run_demo(loans: str | None, once: bool, port: int, say: Say) -> None:
     """Materialise everything from real files (`loans`) or a simulated book; keep the UI up unless `once`."""
     home, watch = Home(), Stopwatch(say)
     quiet()
-    say("Credit-risk platform: raw loans -> features -> models -> scores")
+    say("Credit-risk platform: raw loans -> features -> models -> scores, and a live stream of events")
     found = _book(home, loans, watch)
     summary = _materialise(home, found, watch, say)
     (home.data / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
     say(render(summary))
     say(f"Written to {home.data / 'summary.json'}")
     if not once:
-        _serve(home, port, say)
+        book = None if loans is not None else Path(os.environ["CREDITRISK_LOANS"])
+        _serve(home, book, port, watch, say)
 
 
 def _book(home: Home, loans: str | None, watch: Stopwatch) -> list[date]:
@@ -104,21 +107,29 @@ def _materialise(home: Home, found: list[date], watch: Stopwatch, say: Say) -> S
     return {**summary, "seconds": watch.seconds}
 
 
-def _serve(home: Home, port: int, say: Say) -> None:
+def _serve(home: Home, book: Path | None, port: int, watch: Stopwatch, say: Say) -> None:
+    """Keep the platform up: UI, daemon, and a live stream of events from a producer to PostgreSQL."""
     port = free_port(port)
     url = f"http://{LOOPBACK}:{port}"
-    workspace = str(PROJECT / "workspace.yaml")
-    dagster = Path(sys.executable).parent
     with Supervisor(home.data / "logs") as supervisor:
+        services = live.start_services(home, supervisor)
+        with watch.stage("behaviour", "what customers do before they default"):
+            live.learn_behaviour(home, say)
+        if not all(supervisor.wait_until_ready(child, READY_SECONDS) for child in services):
+            say("Stopped.")
+            return
         web = supervisor.start(
-            "dagster-webserver",
-            [str(dagster / "dagster-webserver"), "-h", LOOPBACK, "-p", str(port), "-w", workspace],
-            f"{url}/server_info",
+            "dagster-webserver", _dagster("webserver", "-h", LOOPBACK, "-p", str(port)), f"{url}/server_info"
         )
-        supervisor.start("dagster-daemon", [str(dagster / "dagster-daemon"), "run", "-w", workspace])
+        supervisor.start("dagster-daemon", _dagster("daemon", "run"))
+        live.start_producer(supervisor, book)
         say(f"Starting the Dagster UI at {url} (Ctrl-C ends everything) ...")
         if supervisor.wait_until_ready(web, READY_SECONDS):
             say(f"Dagster UI: {url}")
-            supervisor.watch()
+            supervisor.watch(live.Counters(say))
         say("Stopping ...")
     say("Stopped.")
+
+
+def _dagster(name: str, *arguments: str) -> list[str]:
+    return [str(Path(sys.executable).parent / f"dagster-{name}"), *arguments, "-w", str(PROJECT / "workspace.yaml")]

@@ -60,11 +60,19 @@ def prepare(home: Home, book: dict[str, str]) -> None:
     home.lake.mkdir(parents=True, exist_ok=True)
     home.dagster.mkdir(parents=True, exist_ok=True)
     home.marker.write_text(json.dumps(book, indent=2))
-    (home.dagster / "dagster.yaml").write_text(dagster_yaml(postgres=_noted_postgres()))
     DEMO_ENV.parent.mkdir(parents=True, exist_ok=True)
     DEMO_ENV.write_text("".join(f"{name}={_quoted(value)}\n" for name, value in book.items()))
+    # After the settings of the last demo are gone: its PostgreSQL is not at work.
+    (home.dagster / "dagster.yaml").write_text(dagster_yaml(postgres=_noted_postgres()))
     os.environ.update(book)
     os.environ["DAGSTER_HOME"] = str(home.dagster)
+
+
+def note(values: dict[str, str]) -> None:
+    """Add settings to `demo.env`, for other shells, and to the environment, for the demo's own children."""
+    with DEMO_ENV.open("a") as file:
+        file.writelines(f"{name}={_quoted(value)}\n" for name, value in values.items())
+    os.environ.update(values)
 
 
 def _noted_postgres() -> bool:

@@ -8,7 +8,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -23,7 +23,7 @@ class ChildError(RuntimeError):
 
 @dataclass
 class Child:
-    """One running process, its log, and the URL at which it answers when it is ready (or none)."""
+    """One running process, its log, and where it answers when it is ready: a URL, tcp://host:port, or nowhere."""
 
     name: str
     process: "subprocess.Popen[bytes]"
@@ -83,11 +83,12 @@ class Supervisor:
             time.sleep(0.2)
         return False
 
-    def watch(self) -> None:
-        """Return when asked to stop; raises ChildError when a child ends by itself."""
+    def watch(self, look: Callable[[], None] = lambda: None) -> None:
+        """Return when asked to stop, `look` meanwhile; raises ChildError when a child ends by itself."""
         while not self._stop:
             for child in self._children:
                 self._check(child)
+            look()
             time.sleep(0.5)
 
     def stop(self) -> None:
@@ -114,6 +115,11 @@ def _signal_group(child: Child, number: signal.Signals) -> None:
 
 
 def _answers(url: str) -> bool:
+    if url.startswith("tcp://"):
+        host, _, port = url.removeprefix("tcp://").rpartition(":")
+        with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=2):
+            return True
+        return False
     try:
         with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310 - our own loopback URL
             return bool(response.status < 500)
