@@ -104,7 +104,7 @@ def _half_written(die: Any) -> Any:
 
 
 def main(bootstrap: str, lake: str, topics: list[str], die_at: str, batches: int, rows_at_once: int) -> None:
-    """Take micro-batches; kill oneself at a point of one of them."""
+    """Take micro-batches; kill oneself at a point of the micro-batch of a number, if there is such a point."""
     count = 0
 
     def die() -> None:
@@ -117,11 +117,13 @@ def main(bootstrap: str, lake: str, topics: list[str], die_at: str, batches: int
             return
         if point == die_at:
             die()
-        if die_at == "after_write":
+        if die_at == "after_write" and point == "after_decode":
             vars(store)["write_deltalake"] = _half_written(die)
 
     one = intake(bootstrap, Lake(lake), *topics, caps=Caps(rows=rows_at_once))
     one.at = at
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
     with one.log:
         drain(one)
 
