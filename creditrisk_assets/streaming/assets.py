@@ -28,6 +28,8 @@ if TYPE_CHECKING:  # the clients of Kafka and PostgreSQL cost every process that
     from creditrisk_assets.streaming.progress import Progress
 
 EVERYTHING = dg.AllPartitionMapping()
+GROUP = "streaming"
+"""Apart from the vintages of their stages: what is materialised together has one time axis."""
 TABLES = (RAW_EVENTS, FEATURES_BEHAVIOUR, SCORES_LIVE)
 
 
@@ -46,9 +48,8 @@ class DrainConfig(dg.Config):
 
 def _spec(table: Table, meaning: str, deps: list[Table], kinds: set[str]) -> dg.AssetSpec:
     found = [dg.AssetDep(list(one.key), partition_mapping=None if one in TABLES else EVERYTHING) for one in deps]
-    return dg.AssetSpec(
-        **catalogue(table, kinds), deps=found, description=meaning, partitions_def=ingest_days, skippable=True
-    )
+    shown = catalogue(table, kinds) | {"group_name": GROUP}
+    return dg.AssetSpec(**shown, deps=found, description=meaning, partitions_def=ingest_days, skippable=True)
 
 
 @dg.multi_asset(
