@@ -4,6 +4,7 @@ raw/         loans as booked; parsers; quarantine; ledger
 features/    what was known at application, and the outcome as far as observed
 models/      bins, evidence per vintage, posterior beside logistic and boosting; diagnostics; comparison
 scores/      PD with interval, points, band, reasons and decision
+streaming/   events from Kafka to live scores, exactly once
 serving/     the newest risk of everyone in PostgreSQL: schema, writer, questions
 simulation/  loan book with known truth
 local/       the one-machine stack: demo, development broker, PostgreSQL
