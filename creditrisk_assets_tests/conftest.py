@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from creditrisk_assets.simulation.book import SimulatedBook
     from creditrisk_assets_tests.world import World
 
-pytest_plugins = ["creditrisk_assets_tests.serving.databases"]
+pytest_plugins = ["creditrisk_assets_tests.serving.databases", "creditrisk_assets_tests.streaming.running"]
 
 PROJECT = Path(__file__).parent.parent
 OURS = ("CREDITRISK_SHARED", "CREDITRISK_REQUIRE_SHARED", "CREDITRISK_REQUIRE_KAFKA")

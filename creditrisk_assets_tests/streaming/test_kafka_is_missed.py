@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from creditrisk_assets_tests.streaming import apache_kafka
-from creditrisk_assets_tests.streaming.conftest import apache_kafka_in
+from creditrisk_assets_tests.streaming.running import apache_kafka_in
 
 
 @pytest.fixture(autouse=True)
