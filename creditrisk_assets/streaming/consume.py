@@ -110,16 +110,14 @@ class Intake:
 
     def _situation(self) -> "_Situation":
         topics = self.log.topics
-        positions, known = self.events.patiently(
-            lambda: (self.events.positions(self.events.places(topics)), self.events.identities(topics))
-        )
         log, identities = self.log.watermarks(), self.log.identities()
+        positions, known = self.events.patiently(
+            lambda: (self.events.positions(self.events.places(topics) | set(log)), self.events.identities(topics))
+        )
         renewed = {topic for topic, number in identities.items() if known.get(topic, number) != number}
-        found = {place.topic for place in (*log, *positions)}
         refused: dict[str, StreamError] = {
             topic: TopicMissingError(f"{topic}: the broker has no such topic. Make it, or correct its name")
-            for topic in topics
-            if topic not in found
+            for topic in set(topics) - {place.topic for place in log}
         }
         refused.update(losses(positions, log, renewed))
         return _Situation(positions, log, refused, identities)

@@ -169,6 +169,18 @@ def test_a_topic_deleted_a_moment_ago_is_seen_to_be_gone(bootstrap: str) -> None
         assert set(source.watermarks()) == {Place(other, 0)}
 
 
+def test_a_topic_that_does_not_exist_can_be_waited_for(bootstrap: str) -> None:
+    topic = f"later-{new_topic(bootstrap)}"
+    with log(bootstrap, topic) as source:
+        began, busy = time.monotonic(), time.process_time()
+        assert not source.wait_for_news({}, 1)
+        assert time.monotonic() - began > 0.9
+        assert time.process_time() - busy < 0.3
+        with admin(bootstrap) as client:
+            client.create_topics({topic: {"num_partitions": 1, "replication_factor": 1}})
+        assert source.wait_for_news({}, 20)
+
+
 @pytest.fixture
 def waiting(bootstrap: str) -> Iterator[tuple[Log, str, dict[Place, Position]]]:
     """A log of two partitions, read to its end."""
