@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from creditrisk_assets.options import MONTH
+from creditrisk_assets.simulation.events_command import simulate_events
 
 
 @click.group()
@@ -65,3 +66,6 @@ def simulate_history(customers: int, seed: int, out: Path) -> None:
         raise click.ClickException(str(error)) from error
     click.echo(f"{history.folder}: {history.events:,} events of {history.customers:,} customers, "
                f"{history.landmarks:,} landmarks, {history.defaults:,} defaults")  # fmt: skip
+
+
+simulate.add_command(simulate_events)

@@ -24,7 +24,7 @@ COLUMNS = (
     "debt_settlement_flag",
 )  # fmt: skip
 HEADER = ",".join(COLUMNS) + "\n"
-_OLDEST = date(1900, 1, 1)
+OLDEST = date(1900, 1, 1)
 _MONTHS = ("issue_d", "earliest_cr_line", "last_pymnt_d", "next_pymnt_d", "last_credit_pull_d")
 
 
@@ -34,7 +34,7 @@ def as_published(loans: pl.DataFrame) -> pl.DataFrame:
     Expects month numbers for dates, months for `term`, years for `emp_length` and percentages for
     rates. Text is not quoted any further: titles with a comma carry their own quotes.
     """
-    first = month_number(_OLDEST)
+    first = month_number(OLDEST)
     months = pl.Series([month_of(number).strftime("%b-%Y") for number in range(first, first + 2_400)])
     rates = pl.Series([f"{points / 100:6.2f}%" for points in range(6_000)])
     tenths = pl.Series([f"{tenth / 10:g}%" for tenth in range(2_000)])

@@ -39,6 +39,14 @@ class Message(NamedTuple):
     value: bytes
 
 
+class Addressed(NamedTuple):
+    """A message and where it goes; a tombstone has no value."""
+
+    topic: str
+    key: bytes
+    value: bytes | None
+
+
 class SendError(StreamError):
     """Messages that the broker did not take; tells what to do."""
 
@@ -56,7 +64,13 @@ def ensure_topic(arguments: Mapping[str, Any], topic: str, partitions: int) -> i
 
 
 def send(arguments: Mapping[str, Any], topic: str, messages: Iterable[Message], rate: float | None = None) -> int:
-    """Send messages in their order within each key, `rate` a second or as fast as they go.
+    """Send messages in their order within each key, `rate` a second or as fast as they go; see `deliver`."""
+    steady = messages if rate is None else paced(messages, rate)
+    return deliver(arguments, (Addressed(topic, *message) for message in steady))
+
+
+def deliver(arguments: Mapping[str, Any], messages: Iterable[Addressed]) -> int:
+    """Send messages as they come, in their order within each topic and key.
 
     Returns how many, once all are acknowledged. Raises SendError as soon as one is not; sending
     again is safe, since events are told apart by their identifiers.
@@ -64,8 +78,8 @@ def send(arguments: Mapping[str, Any], topic: str, messages: Iterable[Message], 
     failures: list[Exception] = []
     sent = 0
     with _told(arguments), closing(KafkaProducer(**RELIABLE, **arguments)) as client:
-        for message in messages if rate is None else paced(messages, rate):
-            client.send(topic, message.value, key=message.key).add_errback(failures.append)
+        for topic, key, value in messages:
+            client.send(topic, value, key=key).add_errback(failures.append)
             sent += 1
             if failures:
                 raise failures[0]
