@@ -37,6 +37,9 @@ VALUES: list[tuple[str, str, object]] = [
     ("base_odds", "20", 20.0),
     ("points_to_double_odds", "40", 40.0),
     ("history", "/data/history", Path("/data/history")),
+    ("first_stream_day", "2026-06-01", date(2026, 6, 1)),
+    ("drain_seconds", "60", 60.0),
+    ("drain_idle_seconds", "5.5", 5.5),
     ("kafka_bootstrap", "kafka-1:9092,kafka-2:9092", "kafka-1:9092,kafka-2:9092"),
     ("kafka_security_protocol", "SASL_SSL", "SASL_SSL"),
     ("kafka_sasl_mechanism", "SCRAM-SHA-512", "SCRAM-SHA-512"),
@@ -63,6 +66,10 @@ BAD = [
     ("base_points", "many", "valid number"),
     ("base_odds", "0", "must be numbers above 0"),
     ("points_to_double_odds", "-1", "must be numbers above 0"),
+    ("first_stream_day", "soon", "date"),
+    ("drain_seconds", "0", "must be numbers above 0"),
+    ("drain_seconds", "inf", "must be numbers above 0"),
+    ("drain_idle_seconds", "-1", "must be numbers above 0"),
     ("last_vintage", "2001-01", "lies before CREDITRISK_FIRST_VINTAGE"),
 ]
 

@@ -79,13 +79,13 @@ class Settings(BaseSettings):
     training_window: int | Literal["expanding"] = 24
     policy: Path | None = None
     feature_set: Literal["application", "application_with_price"] = "application"
-    first_stream_day: date = date(2026, 1, 1)
-    drain_seconds: float = 300.0
-    drain_idle_seconds: float = 15.0
     base_points: float = 600
     base_odds: float = 50
     points_to_double_odds: float = 20
     history: Path | None = None
+    first_stream_day: date = date(2026, 1, 1)
+    drain_seconds: float = 300.0
+    drain_idle_seconds: float = 15.0
     kafka_bootstrap: str = "127.0.0.1:9092"
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
@@ -109,6 +109,9 @@ class Settings(BaseSettings):
         scale = (self.base_points, self.base_odds, self.points_to_double_odds)
         if not all(map(math.isfinite, scale)) or self.base_odds <= 0 or self.points_to_double_odds <= 0:
             raise ValueError("CREDITRISK_BASE_ODDS and CREDITRISK_POINTS_TO_DOUBLE_ODDS must be numbers above 0")
+        spans = (self.drain_seconds, self.drain_idle_seconds)
+        if not all(math.isfinite(span) and span > 0 for span in spans):
+            raise ValueError("CREDITRISK_DRAIN_SECONDS and CREDITRISK_DRAIN_IDLE_SECONDS must be numbers above 0")
         return self
 
     @property
