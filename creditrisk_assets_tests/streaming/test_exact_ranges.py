@@ -3,16 +3,22 @@
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from kafka import TopicPartition
 
 from creditrisk_assets.streaming import columnar
-from creditrisk_assets.streaming.errors import KafkaUnavailableError, RetentionPassedError, TopicRestartedError
+from creditrisk_assets.streaming.errors import (
+    KafkaUnavailableError,
+    RetentionPassedError,
+    StreamError,
+    TopicRestartedError,
+)
 from creditrisk_assets.streaming.log import Log
 from creditrisk_assets.streaming.offsets import Bounds, Caps, OffsetRange, Place, Position, plan
 from creditrisk_assets.streaming.reading import Fetched
-from creditrisk_assets_tests.streaming.brokers import BrokerProcess, eventually
+from creditrisk_assets_tests.streaming.brokers import BrokerProcess, DevelopmentBroker, eventually
 from creditrisk_assets_tests.streaming.clients import admin, bounds, has_partitions, new_topic, producer, read, send
 
 NOW = int(time.time() * 1000)
@@ -29,6 +35,10 @@ def log(bootstrap: str, *topics: str, in_columns: bool = True, patience: float =
 
 def numbered(first: int, count: int) -> list[bytes | None]:
     return [b"%06d" % n for n in range(first, first + count)]
+
+
+def topic_of(path: Path, content: bytes) -> bool:
+    return path.suffix == ".log" and content in path.read_bytes()
 
 
 def values(fetched: list[Fetched]) -> list[bytes | None]:
@@ -125,6 +135,36 @@ def test_offsets_that_the_broker_removed_are_a_loss_by_name(bootstrap: str) -> N
         with pytest.raises(RetentionPassedError, match=r"\[0\] offsets 2 to 5: removed by the broker"):
             source.fetch([OffsetRange(topic, 0, 0, 2, 10)])
         assert values(source.fetch([OffsetRange(topic, 0, 0, 6, 10)])) == numbered(6, 4)
+
+
+def test_offsets_removed_while_waiting_are_news_for_the_planning(bootstrap: str) -> None:
+    topic = new_topic(bootstrap)
+    send(bootstrap, topic, numbered(0, 10))
+    with log(bootstrap, topic) as source:
+        with admin(bootstrap) as client:
+            client.delete_records({TopicPartition(topic, 0): 10})
+        eventually(lambda: bounds(bootstrap, topic) == (10, 10))
+        assert source.wait_for_news({Place(topic, 0): Position(0, 4)}, 20)
+
+
+@pytest.mark.parametrize("in_columns", [True, False])
+def test_a_damaged_record_is_told_with_its_offset_and_a_way_past_it(
+    development: DevelopmentBroker, in_columns: bool
+) -> None:
+    development.ensure()
+    topic = new_topic(development.bootstrap)
+    for value in (b"first", b"to be damaged", b"last"):  # a batch each
+        send(development.bootstrap, topic, [value])
+    (file,) = (path for path in development.folder.rglob("*") if path.is_file() and topic_of(path, b"to be damaged"))
+    file.write_bytes(file.read_bytes().replace(b"to be damaged", b"to BE damaged"))
+    with log(development.bootstrap, topic, in_columns=in_columns) as source:
+        assert values(source.fetch([OffsetRange(topic, 0, 0, 0, 1)])) == [b"first"]
+        with pytest.raises(
+            StreamError, match=r"at offset 1 failed crc check: mend .* creditrisk stream restart --from"
+        ):
+            source.fetch([OffsetRange(topic, 0, 0, 1, 3)])
+        assert values(source.fetch([OffsetRange(topic, 0, 0, 2, 3)])) == [b"last"]
+    file.write_bytes(file.read_bytes().replace(b"to BE damaged", b"was damaged !"))
 
 
 def test_a_range_beyond_the_end_is_of_another_log(bootstrap: str) -> None:
