@@ -20,7 +20,7 @@ from creditrisk_assets.simulation.stream_truth import MessagesTruth, customers_f
 from creditrisk_assets.streaming.producer import Addressed, deliver, ensure_topic
 
 TICK = 0.005
-"""Seconds: shorter sleeps cost more than they are worth."""
+"""Seconds by which a message may be early: shorter sleeps cost more than they are worth."""
 NAP = 0.1
 """Seconds after which whoever waits looks whether they are to stop."""
 
@@ -58,7 +58,7 @@ class Bucket:
         now = self.clock()
         # What was not taken for more than a second is lost.
         due = now if self._due is None else max(self._due, now - 1)
-        if due - now > min(TICK, 1 / self.rate / 2):
+        if due - now > TICK:
             self.sleep(due - now)
         self._due = due + 1 / self.rate
 
