@@ -9,11 +9,12 @@ READY := .venv/.ready
 DEMO := $(if $(LOANS),--loans "$(LOANS)") $(if $(ONCE),--once) $(if $(PORT),--port $(PORT))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench docs figures snapshot lock clean
+.PHONY: help setup demo test soak lint bench docs figures snapshot lock clean
 
 help:
 	@echo "make demo [ONCE=1] [LOANS=path]   set up, run the whole pipeline, then show it in the Dagster UI"
 	@echo "make test                         set up and run the tests"
+	@echo "make soak [KILLS=200]             kill the stream that often, and as a share of it on Apache Kafka"
 	@echo "make lint | bench | docs | lock   style and types | benchmarks | docs/tables.md | requirements.lock"
 	@echo "make snapshot | figures           asset_specs.json, after a wanted change of the assets | docs/figures"
 
@@ -35,6 +36,10 @@ demo: setup
 
 test: setup
 	@$(BIN)/python -m pytest $(TESTS)
+
+soak: setup
+	@CREDITRISK_SOAK_KILLS=$(or $(KILLS),200) CREDITRISK_REQUIRE_KAFKA=1 $(BIN)/python -m pytest -n0 --no-cov -s \
+		creditrisk_assets_tests/integration/test_kill_campaign.py
 
 lint: setup
 	@$(BIN)/ruff check .

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 pytest_plugins = ["creditrisk_assets_tests.serving.databases", "creditrisk_assets_tests.streaming.running"]
 
 PROJECT = Path(__file__).parent.parent
-OURS = ("CREDITRISK_SHARED", "CREDITRISK_REQUIRE_SHARED", "CREDITRISK_REQUIRE_KAFKA")
+OURS = ("CREDITRISK_SHARED", "CREDITRISK_REQUIRE_SHARED", "CREDITRISK_REQUIRE_KAFKA", "CREDITRISK_SOAK_KILLS")
 
 # Neither the caller's settings nor the book of a demo reach the tests; partitions are read once, at import.
 environments.Settings.model_config["env_file"] = ()

@@ -79,7 +79,7 @@ def offsets(lake: Lake, topic: str, partition: int = 0, epoch: int = 0) -> list[
     return own["offset"].to_list()
 
 
-def _half_written(die: Any) -> Any:
+def half_written(die: Any) -> Any:
     """Delta's writer, which dies when its files are there and before they are committed."""
     import pyarrow as pa
 
@@ -118,7 +118,7 @@ def main(bootstrap: str, lake: str, topics: list[str], die_at: str, batches: int
         if point == die_at:
             die()
         if die_at == "after_write" and point == "after_decode":
-            vars(store)["write_deltalake"] = _half_written(die)
+            vars(store)["write_deltalake"] = half_written(die)
 
     one = intake(bootstrap, Lake(lake), *topics, caps=Caps(rows=rows_at_once))
     one.at = at
