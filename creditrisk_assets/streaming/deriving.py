@@ -1,7 +1,7 @@
 """What follows from a micro-batch: behaviour and live scores, a pure function of raw/events up to it.
 
 Repeats of an application are scored once. A customer's PD before behaviour is that of their newest
-application, in the stream or in scores/loans. The same micro-batches in the same order give the same
+application in the stream, else in scores/loans. The same micro-batches in the same order give the same
 rows, whether they come from Kafka or are read back from the lake.
 """
 
@@ -17,9 +17,13 @@ from creditrisk_assets.models.behaviour import prior_of
 from creditrisk_assets.scores.live import PLACE, LiveScoring
 from creditrisk_assets.streaming.applications import applications
 from creditrisk_assets.streaming.history import History
-from creditrisk_assets.streaming.keyed import Keyed
+from creditrisk_assets.streaming.keyed import Keyed, Matrix
+
+Vector = NDArray[np.float64]
 
 APPLICATION = "loan_application"
+APPLICANT = pl.coalesce("customer_id", "subject")
+"""Whom an application in scores/live concerns: who names no customer is one by the application."""
 OFFSETS = ("topic", "epoch", "partition", "offset")
 
 
@@ -27,7 +31,8 @@ OFFSETS = ("topic", "epoch", "partition", "offset")
 class Derived:
     """Rows of features/behaviour and scores/live.
 
-    `repeats` of applications, and events left `unscored` for lack of a model.
+    `repeats` of applications, and events left `unscored`: for lack of a model, or since they were decoded
+    under a wider contract.
     """
 
     features: pl.DataFrame
@@ -40,12 +45,36 @@ class Derived:
 class Memory:
     """What earlier micro-batches, and the book, leave behind; see `remembering.remembered`.
 
-    `activity` of all customers, `priors` mean and variance of the log-odds by customer, `seen` applications.
+    `activity` of all customers, `priors` of each by `learn`, `seen` applications.
     """
 
     activity: History = field(default_factory=History)
-    priors: Keyed = field(default_factory=lambda: Keyed(2))
+    priors: Keyed = field(default_factory=lambda: Keyed(3))
     seen: Keyed = field(default_factory=lambda: Keyed(0))
+
+    def first_seen(self, applications: pl.Series) -> pl.Series:
+        """Which of these event ids (n) come for the first time; from now on none does."""
+        known, _ = self.seen.find(applications)
+        self.seen.add(applications, np.zeros((len(applications), 0)))
+        return pl.Series(~known) & applications.is_first_distinct()
+
+    def learn(self, scored: pl.DataFrame) -> None:
+        """Keep what is known of customers by their newest applications: customer, as_of, pd_low, pd_high.
+
+        An application without as_of is older than all others; of two of one instant the riskier counts.
+        """
+        mean, variance = prior_of(scored["pd_low"].to_numpy(), scored["pd_high"].to_numpy())
+        time = scored["as_of"].dt.epoch("us").cast(pl.Float64).fill_null(-np.inf).to_numpy()
+        order = np.lexsort((variance, mean, time))
+        customers, told = scored["customer"].gather(order), np.column_stack((time, mean, variance))[order]
+        known, before = self.priors.find(customers)
+        newer = ~known | (_rank(told, before) >= 0)
+        self.priors.add(customers.filter(pl.Series(newer)), told[newer])
+
+    def known_of(self, customers: pl.Series) -> tuple[Vector, Vector]:
+        """Mean and variance (n,) of the log-odds of default before behaviour; NaN without an application."""
+        _, told = self.priors.find(customers)
+        return told[:, 1].copy(), told[:, 2].copy()
 
 
 @dataclass
@@ -65,28 +94,23 @@ class Deriver:
         acted = good.filter(pl.col("event_type").is_in(list(ACTIVITY_TYPES)))
         counted, updated = self._customers(acted)
         scores = pl.concat([pl.DataFrame(schema=SCORES_LIVE.schema), applied, updated])
-        unscored = 0 if self.scoring is not None else good.height - repeats
-        return Derived(counted, scores, repeats, unscored)
+        scored = applied.height + (0 if self.scoring is None else acted.height)
+        return Derived(counted, scores, repeats, good.height - repeats - scored)
 
     def _applications(self, events: pl.DataFrame, loans: pl.DataFrame | None) -> tuple[pl.DataFrame, int]:
         """scores/live of applications that were not seen before, and how many were."""
-        nothing = pl.DataFrame(schema=SCORES_LIVE.schema)
-        if events.is_empty():
-            return nothing, 0
+        fresh = self.memory.first_seen(events["event_id"])
+        repeats = events.height - int(fresh.sum())
+        if self.scoring is None or repeats == events.height:
+            return pl.DataFrame(schema=SCORES_LIVE.schema), repeats
+        events, loans = events.filter(fresh), None if loans is None else loans.filter(fresh)
         if loans is None:
             read = applications(events)
             fit = ~pl.Series(range(events.height)).is_in(list(read.faults))
             events, loans = events.filter(fit), read.loans
-        known, _ = self.memory.seen.find(events["event_id"])
-        fresh = ~pl.Series(known) & events["event_id"].is_first_distinct()
-        self.memory.seen.add(events["event_id"], _nothing(events.height))
-        if self.scoring is None or not fresh.any():
-            return nothing, int((~fresh).sum())
-        events, loans = events.filter(fresh), loans.filter(fresh)
         scored = self.scoring.applications(_decided_by(events, "application_id", "event_time"), loans)
-        customers = events.select(pl.coalesce("customer_id", "application_id")).to_series()
-        self.memory.priors.add(customers, _stacked(scored))
-        return scored, int((~fresh).sum())
+        self.memory.learn(scored.with_columns(customer=APPLICANT))
+        return scored, repeats
 
     def _customers(self, events: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         """features/behaviour and scores/live of the customers who did something."""
@@ -102,18 +126,18 @@ class Deriver:
         features = FEATURES_BEHAVIOUR.conform(features.lazy()).collect()
         if self.scoring is None:
             return features, pl.DataFrame(schema=SCORES_LIVE.schema)
-        _, priors = self.memory.priors.find(newest["customer_id"])
         decided_by = _decided_by(newest.with_columns(as_of["as_of"]), "customer_id", "as_of")
-        return features, self.scoring.customers(decided_by, features, priors[:, 0].copy(), priors[:, 1].copy())
+        return features, self.scoring.customers(decided_by, features, *self.memory.known_of(newest["customer_id"]))
 
 
 def _decided_by(events: pl.DataFrame, subject: str, as_of: str) -> pl.DataFrame:
     return events.select(*PLACE, "event_id", "customer_id", subject=pl.col(subject), as_of=pl.col(as_of))
 
 
-def _stacked(scored: pl.DataFrame) -> NDArray[np.float64]:
-    return np.column_stack(prior_of(scored["pd_low"].to_numpy(), scored["pd_high"].to_numpy()))
-
-
-def _nothing(rows: int) -> NDArray[np.float64]:
-    return np.zeros((rows, 0))
+def _rank(told: Matrix, before: Matrix) -> NDArray[np.int8]:
+    """Row by row -1, 0 or 1: which of the two comes first in the order of their columns."""
+    rank = np.zeros(len(told), np.int8)
+    for column in range(told.shape[1] - 1, -1, -1):
+        one, other = told[:, column], before[:, column]
+        rank = np.where(one == other, rank, np.where(one > other, 1, -1)).astype(np.int8)
+    return rank
