@@ -1,11 +1,11 @@
 """Applications of the stream as rows of features/loans: the same columns, dialects and bounds as for files."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from operator import attrgetter
 from typing import Any
 
+import msgspec
 import polars as pl
 
 from creditrisk_assets.columns import Column
@@ -13,8 +13,8 @@ from creditrisk_assets.contracts import APPLICATIONS, FIRST_DAY, LAST_DAY, RAW_L
 from creditrisk_assets.features.loans import features
 from creditrisk_assets.raw.records import LINE
 from creditrisk_assets.raw.typed import ISSUED, broken, numbers_in, plain_numbers, reasons, typed
-from creditrisk_assets.streaming.envelope import APPLICATION_COLUMNS, OLD_NAMES
-from creditrisk_assets.streaming.messages import messages
+from creditrisk_assets.streaming.envelope import APPLICATION_COLUMNS, OLD_NAMES, Application
+from creditrisk_assets.streaming.messages import in_blocks
 
 COLUMNS = (ISSUED, *(replace(column, nullable=column.nullable or column.price) for column in APPLICATION_COLUMNS))
 """What is checked of an application. The price may be lacking: the lender sets it after the borrower applied."""
@@ -43,21 +43,23 @@ def applications(events: pl.DataFrame) -> Applications:
     Reads application_id, event_time and value. There are faults only where the contract was
     narrowed since.
     """
-    read, unread = messages(APPLICATIONS, events["value"].to_list())
+    read, unread = in_blocks(
+        APPLICATIONS, events["value"].to_list(), lambda found: payloads([message.payload for message in found])
+    )
     places = [place for place in range(events.height) if place not in unread]
     identifiers, times = events["application_id"].gather(places), events["event_time"].gather(places)
-    found = applied([message.payload for message in read], identifiers, times)
+    found = applied(stacked(read), identifiers, times)
     faults = {places[place]: reasons for place, reasons in found.faults.items()}
     return Applications(found.loans, faults | {place: [reason] for place, reason in unread.items()})
 
 
-def applied(payloads: Sequence[Any], identifiers: pl.Series, times: pl.Series) -> Applications:
-    """Check the payloads (n) of applications with their identifiers (n strings) and event times (n instants).
+def applied(sent: pl.DataFrame, identifiers: pl.Series, times: pl.Series) -> Applications:
+    """Check applications: n rows of `payloads` with their identifiers (n strings) and event times (n instants).
 
     The vintage is the month of the event: an application is a loan that would be issued now.
     """
     told = [times.dt.strftime("%Y-%m").alias("issue_d"), identifiers.alias("loan_id")]
-    read = _read(payloads).with_columns(told).with_row_index(LINE)
+    read = sent.with_columns(told).with_row_index(LINE)
     rows = _checked(read)
     if not rows["broken"].any():
         return Applications(_features(rows), {})
@@ -95,15 +97,28 @@ def _features(rows: pl.DataFrame) -> pl.DataFrame:
     return features(raw.with_columns(outcome)).collect()
 
 
-def _read(payloads: Sequence[Any]) -> pl.DataFrame:
-    return pl.DataFrame([_column(column, payloads) for column in APPLICATION_COLUMNS])
+def payloads(found: Sequence[Any]) -> pl.DataFrame:
+    """Payloads of applications as columns.
+
+    Numbers where all of them came as numbers, else texts: a number reads back from its text as it was.
+    """
+    values = zip(*map(msgspec.structs.astuple, found), strict=True)
+    told = dict(zip(Application.__struct_fields__, values, strict=False))  # of no message there are none
+    return pl.DataFrame([_column(column, told) for column in APPLICATION_COLUMNS])
 
 
-def _column(column: Column, payloads: Sequence[Any]) -> pl.Series:
-    """Numbers where all of them came as numbers, else texts: a number reads back from its text as it was."""
-    values = list(map(attrgetter(column.name), payloads))
+def stacked(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Several of `payloads` as one."""
+    texts = {name for part in parts for name, dtype in part.schema.items() if name in NUMBERS and dtype == pl.String}
+    return pl.concat(
+        (part.with_columns(_texts(name, part[name].to_list()) for name in texts) for part in parts), rechunk=True
+    )
+
+
+def _column(column: Column, told: Mapping[str, Sequence[Any]]) -> pl.Series:
+    values = told.get(column.name, ())
     if old := OLD_NAMES.get(column.name):
-        named = zip(values, map(attrgetter(old), payloads), strict=True)
+        named = zip(values, told.get(old, ()), strict=True)
         values = [before if value is None else value for value, before in named]
     try:
         return pl.Series(column.name, values, dtype=pl.Float64 if column.name in NUMBERS else pl.String)
@@ -111,5 +126,5 @@ def _column(column: Column, payloads: Sequence[Any]) -> pl.Series:
         return _texts(column.name, values)
 
 
-def _texts(name: str, values: list[Any]) -> pl.Series:
+def _texts(name: str, values: Sequence[Any]) -> pl.Series:
     return pl.Series(name, [value if value is None else str(value) for value in values], dtype=pl.String)

@@ -7,9 +7,9 @@ from typing import Any
 import polars as pl
 
 from creditrisk_assets.contracts import APPLICATIONS, FEATURES_LOANS, FIRST_DAY, LAST_DAY, RAW_EVENTS, Instant
-from creditrisk_assets.streaming.applications import applied
+from creditrisk_assets.streaming.applications import applied, payloads, stacked
 from creditrisk_assets.streaming.envelope import MEASURES
-from creditrisk_assets.streaming.messages import DEEPEST, NOT_UTF8, TOO_DEEP, messages, not_utf8, sentence, too_deep
+from creditrisk_assets.streaming.messages import DEEPEST, NOT_UTF8, TOO_DEEP, in_blocks, not_utf8, sentence, too_deep
 
 FUTURE = pl.duration(minutes=5)
 """How far the clock of a producer may be ahead of the broker's."""
@@ -42,18 +42,20 @@ def decode(topic: str, values: Sequence[bytes | None], broker_time: pl.Series | 
 
     Never raises for a message; ValueError for a topic that is not one of the stream's.
     """
-    found, faults = messages(topic, values)
+    parts, faults = in_blocks(topic, values, lambda found: (_rows(topic, found), _payloads(topic, found)))
     raw = pl.Series("raw", values, dtype=pl.Binary)
     good = _good(raw, faults)
-    rows = _rows(topic, found).with_columns(good, _texts(raw.gather(good)).alias("value"), _times(broker_time, good))
+    rows = pl.concat((fields for fields, _ in parts), rechunk=True)
+    rows = rows.with_columns(good, _texts(raw.gather(good)).alias("value"), _times(broker_time, good))
+    sent = stacked([payload for _, payload in parts])
     told = _told(rows, values)
     if told:
         faults |= told
         kept = ~rows[_PLACE].is_in(list(told))
-        rows, found = rows.filter(kept), [message for message, keep in zip(found, kept, strict=True) if keep]
+        rows, sent = rows.filter(kept), sent.filter(kept) if sent.width else sent
     loans = pl.DataFrame(schema=FEATURES_LOANS.schema)
     if topic == APPLICATIONS:
-        read = applied([message.payload for message in found], rows["application_id"], rows["event_time"])
+        read = applied(sent, rows["application_id"], rows["event_time"])
         faults |= {rows[_PLACE][place]: _unfit(reasons) for place, reasons in read.faults.items()}
         loans = read.loans
     return Decoded(_events(rows, raw, faults), loans)
@@ -78,6 +80,11 @@ def _rows(topic: str, found: Sequence[Any]) -> pl.DataFrame:
     types = {name: pl.Float64 if name in ("event_time", *MEASURES) else pl.String for name in taken}
     microseconds = (pl.col("event_time") * 1_000_000).round().cast(pl.Int64)
     return pl.DataFrame(taken, schema=types).with_columns(microseconds.cast(Instant).alias("event_time"))
+
+
+def _payloads(topic: str, found: Sequence[Any]) -> pl.DataFrame:
+    """What applications told of the loan; nothing for other topics."""
+    return payloads([message.payload for message in found]) if topic == APPLICATIONS else pl.DataFrame()
 
 
 def _texts(raw: pl.Series) -> pl.Series:

@@ -1,8 +1,8 @@
 """Messages as they came, read against the envelope; or a sentence that says what is wrong with one."""
 
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -15,6 +15,10 @@ DEEPEST = 64
 """Levels of objects and arrays within one another; far fewer than would exhaust any parser's stack."""
 
 LONGEST_SENTENCE = 2_000
+BLOCK = 500
+"""Messages whose structs live at once."""
+
+Made = TypeVar("Made")
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _RESEND = "mend it and send the event again"
@@ -42,6 +46,22 @@ def messages(topic: str, values: Sequence[bytes | str | None]) -> tuple[list[Any
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             faults[position] = sentence(_unread(value, error, topic))
     return found, faults
+
+
+def in_blocks(
+    topic: str, values: Sequence[bytes | str | None], make: Callable[[list[Any]], Made]
+) -> tuple[list[Made], dict[int, str]]:
+    """What `make` makes of the good messages, block by block, one at least; and the faults as `messages` tells them.
+
+    The structs of a block take the place of those before, which is worth a third of the time: memory
+    that was just used is at hand.
+    """
+    made, faults = [], {}
+    for start in range(0, max(len(values), 1), BLOCK):
+        found, wrong = messages(topic, values[start : start + BLOCK])
+        made.append(make(found))
+        faults.update({start + position: fault for position, fault in wrong.items()})
+    return made, faults
 
 
 def sentence(text: str) -> str:
