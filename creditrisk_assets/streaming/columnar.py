@@ -44,7 +44,7 @@ class Records(NamedTuple):
     @property
     def bytes(self) -> int:
         """Size of keys and values."""
-        return sum(len(one) for column in (self.keys, self.values) for one in column if one is not None)
+        return sum(sum(map(len, filter(None, column))) for column in (self.keys, self.values))
 
 
 def from_objects(records: Iterable[Any]) -> Records:

@@ -22,6 +22,7 @@ RELIABLE = {
     "enable_idempotence": True,
     "compression_type": "lz4",
     "linger_ms": 5,
+    "batch_size": 65_536,
     "bootstrap_timeout_ms": PATIENCE_MS,
     "max_block_ms": PATIENCE_MS,
     "request_timeout_ms": PATIENCE_MS // 2,
