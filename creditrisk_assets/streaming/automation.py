@@ -62,13 +62,23 @@ def keep_stream_quick() -> None:
     keep_quick()
 
 
-@dg.schedule(job=close_stream_day, cron_schedule="15 0 * * *", execution_timezone="UTC")
+@dg.schedule(
+    job=close_stream_day,
+    cron_schedule="15 0 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
 def yesterdays_stream(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     """Check the day that ended against the contracts of its tables."""
     return dg.RunRequest(partition_key=(context.scheduled_execution_time - timedelta(days=1)).strftime(KEY_FORMAT))
 
 
 SCHEDULES = (
-    dg.ScheduleDefinition(job=keep_stream_quick, cron_schedule="30 3 * * *", execution_timezone="UTC"),
+    dg.ScheduleDefinition(
+        job=keep_stream_quick,
+        cron_schedule="30 3 * * *",
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+    ),
     yesterdays_stream,
 )
