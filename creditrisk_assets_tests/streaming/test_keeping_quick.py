@@ -68,12 +68,31 @@ def test_the_schedules_of_the_stream_are_on_from_the_start() -> None:
     assert {one.default_status for one in schedules} == {dg.DefaultScheduleStatus.RUNNING}
 
 
-def test_the_day_that_ended_is_checked() -> None:
-    definitions, at = build_defs(), datetime(2026, 11, 21, 0, 15, tzinfo=UTC)
+def test_the_day_that_ended_is_checked_and_no_other(kept: tuple[Lake, dg.DagsterInstance]) -> None:
+    lake, instance = kept
+    manager = DeltaLakeIOManager(root=lake.root)
+    definitions = build_defs(resource_overrides={"lake": manager, "io_manager": manager})
+    at = datetime.now(UTC).replace(hour=0, minute=15, second=0, microsecond=0)
     schedule = definitions.resolve_schedule_def("yesterdays_stream")
     with dg.build_schedule_context(
         scheduled_execution_time=at, repository_def=definitions.get_repository_def()
     ) as context:
         asked = schedule.evaluate_tick(context).run_requests
     assert asked is not None
-    assert [one.partition_key for one in asked] == ["2026-11-20"]
+    (request,) = asked
+    assert request.tags["dagster/partition"] == (at - timedelta(days=1)).date().isoformat()
+    yesterday, today = datetime.now(UTC) - timedelta(days=1), datetime.now(UTC)
+    assert checked(definitions, instance, yesterday), "what the stream wrote keeps its contract"
+    rows = lake.scan(RAW_EVENTS).collect().with_columns(partition=pl.lit(-1, pl.Int32))
+    lake.overwrite(RAW_EVENTS, rows, [yesterday.date()])
+    assert not checked(definitions, instance, yesterday)
+    assert checked(definitions, instance, today), "a broken day does not make another one look broken"
+
+
+def checked(definitions: dg.Definitions, instance: dg.DagsterInstance, day: datetime) -> bool:
+    """Does raw/events of a day pass the check of the daily job?"""
+    job = definitions.resolve_job_def("close_stream_day")
+    tags = {"dagster/partition": day.date().isoformat()}
+    result = job.execute_in_process(instance=instance, tags=tags, raise_on_error=False)
+    found = {one.asset_key.to_user_string(): one.passed for one in result.get_asset_check_evaluations()}
+    return found["raw/events"]
