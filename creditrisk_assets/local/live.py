@@ -50,8 +50,9 @@ def start_services(home: Home, supervisor: Supervisor) -> list[Child]:
 def start_producer(supervisor: Supervisor, book: Path | None) -> Child:
     """A living book that sends applications and activity, bad, repeated and late messages among them."""
     mishaps = ["--poison", "0.01", "--duplicates", "0.01", "--late", "0.01"]
-    known = ["--book", str(book)] if book is not None else []
-    asked = ["--rate", str(RATE), "--customers", str(CUSTOMERS), "--seed", str(SEED)]
+    # Customers of the demo's book have applied already; others do now.
+    known = ["--book", str(book), "--applications", "0.1"] if book is not None else []
+    asked = ["--rate", str(RATE), "--customers", str(CUSTOMERS), "--seed", str(SEED), "--backlog", "6"]
     return supervisor.start("producer", program("simulate", "events", *asked, *mishaps, *known))
 
 
