@@ -149,7 +149,7 @@ def run(name: str, models: Lake, folder: Path, seconds: float) -> None:
             sent = sender.send(BURST, 10_000)
             seen.wait(list(sent))
             waits = np.array([seen.at[event] - min(sent.values()) for event in sent])
-            print(f"  from idle, at load {load:.1f}: first event of a burst visible after {waits.min():.1f} s (limit 8)")
+            print(f"  from idle, at load {load:.1f}: first event of a burst after {waits.min():.1f} s (limit 8)")
             print(f"    the last of {BURST} after {waits.max():.1f} s; {told_of_start(min(sent.values()))}", flush=True)
 
 
