@@ -55,8 +55,18 @@ def _spec(table: Table, meaning: str, deps: list[Table], kinds: set[str]) -> dg.
 @dg.multi_asset(
     name="stream",
     specs=[
-        _spec(RAW_EVENTS, "Every message of the stream, exactly once.", [], {"kafka", "deltalake"}),
-        _spec(FEATURES_BEHAVIOUR, "What customers did lately, counted.", [RAW_EVENTS], {"polars", "deltalake"}),
+        _spec(
+            RAW_EVENTS,
+            "Every message of the stream, exactly once: good ones decoded, bad ones with their reason.",
+            [],
+            {"kafka", "deltalake"},
+        ),
+        _spec(
+            FEATURES_BEHAVIOUR,
+            "What customers did lately, counted in trailing windows with every micro-batch.",
+            [RAW_EVENTS],
+            {"polars", "deltalake"},
+        ),
         _spec(
             SCORES_LIVE,
             "Applications scored as they come, customers updated by what they do.",
@@ -95,17 +105,11 @@ def stream(
 def _exactly(
     context: dg.AssetExecutionContext, pipeline: "Pipeline", ranges: str, told: Callable[["Progress", float], None]
 ) -> None:
-    from creditrisk_assets.streaming.offsets import from_json
-    from creditrisk_assets.streaming.progress import Progress
+    from creditrisk_assets.streaming.drain import exactly, ranges_asked
 
-    pipeline.catch_up()
-    step = pipeline.step(from_json(ranges))
-    if step is None:
+    done = exactly(pipeline, ranges_asked(ranges), told)
+    if not done.total.batches:
         context.log.info("these offsets are in the lake already: nothing to do")
-        return
-    progress = Progress()
-    progress.add(step)
-    told(progress, sum(step.seconds.values()))
 
 
 def _telling(context: dg.AssetExecutionContext) -> Callable[["Progress", float], None]:
@@ -133,26 +137,22 @@ def _conclude(context: dg.AssetExecutionContext, done: "Drained") -> None:
     context.log.info(f"ended: {done.reason} after {done.elapsed:.0f} s; {done.total.figures(done.elapsed)}")
     if done.total.unscored:
         context.log.warning(
-            f"{done.total.unscored} events have no score, for no posterior has passed its gates: materialise "
-            "models/posterior, then scores/live of these days"
+            f"{done.total.unscored} events have no score: either no posterior has passed its gates, or they break a "
+            "contract that was narrowed since they came. Materialise models/posterior, then scores/live of these days"
         )
 
 
 def _derive_again(context: dg.AssetExecutionContext, lake: DeltaLakeIOManager) -> Iterator[dg.MaterializeResult[None]]:
     from creditrisk_assets.streaming.assembly import models_in_charge
-    from creditrisk_assets.streaming.rederiving import derived_again
+    from creditrisk_assets.streaming.rederiving import derived_again, replaced
 
     scoring = models_in_charge(lake.lake, settings())
     for key in context.partition_keys:
-        day = date.fromisoformat(key)
-        found = derived_again(lake.lake, scoring, day)
-        for table, rows in ((FEATURES_BEHAVIOUR, found.features), (SCORES_LIVE, found.scores)):
+        derived = derived_again(lake.lake, scoring, date.fromisoformat(key))
+        for table in (FEATURES_BEHAVIOUR, SCORES_LIVE):
             if dg.AssetKey(list(table.key)) in context.selected_asset_keys:
-                written = lake.lake.overwrite(table, rows, [day], commit_metadata(table, context.run.run_id, [day]))
-                metadata = output_metadata(table, lake.lake.uri(table), written, [day])
-                context.log_event(
-                    dg.AssetMaterialization(
-                        list(table.key), partition=key, metadata=metadata | {"batches": found.batches}
-                    )
-                )
+                written = replaced(lake.lake, table, derived, commit_metadata(table, context.run.run_id, [derived.day]))
+                metadata = output_metadata(table, lake.lake.uri(table), written, [derived.day])
+                told = metadata | {"batches": derived.batches, "unscored": derived.unscored}
+                context.log_event(dg.AssetMaterialization(list(table.key), partition=key, metadata=told))
     yield from ()

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Literal
 
 LEAD = 20.0
 """Seconds before a run's time is over in which its successor starts: a process takes some of them."""
-LONGEST_PAUSE = 300.0
+LONGEST_PAUSE = 60.0
 FIRST_PAUSE = 5.0
 
 Wish = Literal["start", "successor", "watch", "wait"]
@@ -25,7 +26,8 @@ class Run:
 class Plan:
     """What to do now, and why.
 
-    watch: nothing is at work, look for news and start on any; wait: leave things as they are.
+    watch: nothing is at work, look for news and start on any; start: whether there is news or not, for a
+    failure left work undone; successor: the same, beside the run at work; wait: leave things as they are.
     """
 
     wish: Wish
@@ -33,21 +35,19 @@ class Plan:
 
 
 def planned(runs: Sequence[Run], seconds: float) -> Plan:
-    """What to do, given the latest drain runs, newest first, and how long one lasts (`seconds`)."""
-    active = [run for run in runs if run.ended is None]
-    if active:
-        youngest = min(run.age for run in active)
-        if youngest < seconds - LEAD:
-            return Plan("wait", f"a run is at work, for {youngest:.0f} s")
-        return Plan("successor", f"the run at work is {youngest:.0f} s old: its successor starts")
-    failures = 0
-    for run in runs:
-        if not run.failed:
-            break
-        failures += 1
-    if failures:
-        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (failures - 1))
-        since = runs[0].ended or 0.0
-        if since < pause:
-            return Plan("wait", f"{failures} runs failed in a row, the next one starts in {pause - since:.0f} s")
-    return Plan("watch", "no run is at work")
+    """What to do, given the latest drain runs, newest first, and how long one lasts (`seconds`).
+
+    One that never ended and has had a successor since is dead, and nobody waits for it.
+    """
+    active = [run.age for run in runs if run.ended is None]
+    if active and min(active) < seconds - min(LEAD, seconds / 2):
+        return Plan("wait", f"a run is at work, for {min(active):.0f} s")
+    if runs and runs[0].ended is None:
+        return Plan("successor", f"the run at work is {runs[0].age:.0f} s old: its successor starts")
+    failures = sum(1 for _ in takewhile(lambda run: run.failed, runs))
+    if not failures:
+        return Plan("watch", "no run is at work")
+    left = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (failures - 1)) - (runs[0].ended or 0.0)
+    if left > 0:
+        return Plan("wait", f"runs failed, {failures} in a row: the next one starts in {left:.0f} s")
+    return Plan("start", f"runs failed, {failures} in a row: another tries")

@@ -15,6 +15,7 @@ from datetime import datetime
 
 import polars as pl
 
+from creditrisk_assets.contracts import APPLICATIONS
 from creditrisk_assets.streaming.consume import Intake, Taken
 from creditrisk_assets.streaming.deriving import Derived, Deriver
 from creditrisk_assets.streaming.errors import AlreadyTakenError
@@ -36,7 +37,10 @@ class Step:
 
 @dataclass
 class Pipeline:
-    """The stages in their order; `reached` is the newest micro-batch the deriver has seen."""
+    """The stages in their order; `reached` is the newest micro-batch the deriver has seen.
+
+    After an error the deriver may be ahead of the tables: begin with another pipeline, which catches up.
+    """
 
     intake: Intake
     features: StreamTable
@@ -48,13 +52,21 @@ class Pipeline:
 
     def catch_up(self) -> int:
         """Derive and serve every micro-batch of raw/events that is not yet; how many were derived."""
-        done = 0
-        for batch in self.intake.events.after(self.reached):
-            self._absorb(batch, None)
-            done += 1
+        done = self._absorb_rest()
         if self.follower is not None:
             self.follower.catch_up(wait=True)
         return done
+
+    def follow(self) -> int:
+        """While there is no news: take care of what others committed, who may have died over it.
+
+        How many of their micro-batches were derived.
+        """
+        if self.overtaken():
+            return self._absorb_rest()
+        if self.follower is not None and self.follower.error is not None:
+            self.follower.catch_up()
+        return 0
 
     def step(self, ranges: tuple[OffsetRange, ...] | None = None) -> Step | None:
         """Take the next micro-batch, or what is left of given ranges, through all stages; None without news.
@@ -64,20 +76,19 @@ class Pipeline:
         taken = self.intake.take(ranges)
         if taken.batch is None or taken.batch.frame.is_empty():
             return None
-        begin, others = time.perf_counter(), 0
         seconds = dict(taken.seconds)
         if taken.batch.previous == self.reached:
-            derived = self._absorb(taken.batch, _loans(taken), seconds)
-        else:  # others have committed since: their micro-batches come first, and ours is among those read back
-            derived = Derived(pl.DataFrame(), pl.DataFrame())
-            for batch in self.intake.events.after(self.reached):
-                found = self._absorb(batch, None)
-                derived, others = (
-                    (found, others) if batch.ingested_at == taken.batch.ingested_at else (derived, others + 1)
-                )
-            seconds["derive"] = time.perf_counter() - begin
+            derived, others = self._absorb(taken.batch, _loans(taken), seconds), 0
+        else:
+            derived, others = self._among_others(taken.batch, seconds)
         behind = self.follower is not None and self.follower.error is not None
         return Step(taken, derived, others, None if behind else time.time(), seconds)
+
+    def finish(self) -> None:
+        """Have PostgreSQL hold what the lake holds; ServingUnavailableError while it does not answer."""
+        if self.follower is not None and not self.follower.catch_up(wait=True):
+            assert self.follower.error is not None
+            raise self.follower.error
 
     def overtaken(self) -> bool:
         """Has another committed a micro-batch since the last one that went through here?"""
@@ -85,6 +96,23 @@ class Pipeline:
         events.refresh()
         newest = events.patiently(events.reached)
         return newest is not None and newest != self.reached
+
+    def _absorb_rest(self) -> int:
+        done = 0
+        for batch in self.intake.events.after(self.reached):
+            self._absorb(batch, None)
+            done += 1
+        return done
+
+    def _among_others(self, batch: MicroBatch, seconds: dict[str, float]) -> tuple[Derived, int]:
+        """Others have committed since: theirs come first, and ours is among those read back."""
+        begin, derived, others = time.perf_counter(), None, -1
+        for one in self.intake.events.after(self.reached):
+            found = self._absorb(one, None)
+            derived, others = found if one.ingested_at == batch.ingested_at else derived, others + 1
+        assert derived is not None
+        seconds["derive"] = time.perf_counter() - begin
+        return derived, others
 
     def _absorb(
         self, batch: MicroBatch, loans: pl.DataFrame | None, seconds: dict[str, float] | None = None
@@ -110,7 +138,5 @@ class Pipeline:
 
 def _loans(taken: Taken) -> pl.DataFrame | None:
     """Rows of features/loans that the decoder made of the applications on the way; None to read them again."""
-    from creditrisk_assets.contracts import APPLICATIONS
-
     decoded = taken.decoded.get(APPLICATIONS)
     return getattr(decoded, "loans", None)

@@ -1,7 +1,7 @@
 """What a stretch of the stream did, in the figures that an operator wants to see."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -26,7 +26,7 @@ class Progress:
     unscored: int = 0
     scored: int = 0
     updated: int = 0
-    ranges: dict[tuple[str, int, int], tuple[int, int]] = field(default_factory=dict)
+    ranges: list[OffsetRange] = field(default_factory=list)
     lag: Mapping[Place, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     _waits: list[NDArray[np.float64]] = field(default_factory=list)
@@ -50,9 +50,7 @@ class Progress:
         self.scored += step.derived.scores.height
         self.updated += step.derived.features.height
         self.lag = step.taken.lag
-        for one in batch.ranges:
-            start, _ = self.ranges.get((one.topic, one.epoch, one.partition), (one.start, one.end))
-            self.ranges[one.topic, one.epoch, one.partition] = start, one.end
+        self.ranges = joined([*self.ranges, *batch.ranges])
         for stage, spent in step.seconds.items():
             self.seconds[stage] = self.seconds.get(stage, 0.0) + spent
         if step.visible_at is not None:
@@ -60,7 +58,7 @@ class Progress:
 
     def told(self) -> list[str]:
         """The ranges taken, in words."""
-        return [str(OffsetRange(*place, *ends)) for place, ends in sorted(self.ranges.items())]
+        return [str(one) for one in self.ranges]
 
     def latency(self) -> dict[str, float]:
         """Seconds from the broker's timestamp until visible: p50, p95 and max; nothing while that is unknown."""
@@ -78,6 +76,17 @@ class Progress:
         stages = {f"seconds_{name}": round(spent, 3) for name, spent in self.seconds.items()}
         behind = {"lag": sum(self.lag.values())}
         return counts | rate | behind | {name: round(value, 3) for name, value in self.latency().items()} | stages
+
+
+def joined(ranges: Iterable[OffsetRange]) -> list[OffsetRange]:
+    """The same offsets in as few ranges as can be, in order; none of them is empty."""
+    found: list[OffsetRange] = []
+    for one in sorted(one for one in ranges if len(one)):
+        if found and (*found[-1].place, found[-1].epoch, found[-1].end) == (*one.place, one.epoch, one.start):
+            found[-1] = replace(found[-1], end=one.end)
+        else:
+            found.append(one)
+    return found
 
 
 def _waited(frame: pl.DataFrame, visible_at: float) -> NDArray[np.float64]:

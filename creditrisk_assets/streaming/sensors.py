@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 LOOKED_AT = 10
 """Latest drain runs that decide."""
 PATIENCE = 5.0
+LONGEST_REASON = 600
+"""Characters of what a failed run said."""
 POLL = 24.0
 """Seconds of one look: the daemon looks at its sensors every 5 s, so that the next begins a second after."""
 
@@ -35,7 +37,7 @@ def events(
     values = settings()
     plan = planned(_runs(context.instance), values.drain_seconds)
     if plan.wish == "wait":
-        return dg.SkipReason(plan.why)
+        return dg.SkipReason("; ".join([plan.why, *_failure(context.instance)]))
     # The client of Kafka costs every process that loads the platform .3 s.
     from creditrisk_assets.streaming.connection import client_arguments
     from creditrisk_assets.streaming.log import Log
@@ -50,21 +52,44 @@ def events(
 
 
 def _looked(table: Events, log: "Log", values: Settings, plan: Plan) -> dg.RunRequest | dg.SkipReason:
-    """Ask for a run on news; a LossError fails the tick, and names the remedy, until an operator acts."""
-    positions = _positions(table)
-    if plan.wish == "watch" and not log.wait_for_news(positions, POLL):
-        return dg.SkipReason(f"no news: {_told(positions)}")
+    """Ask for a run on news; a LossError fails the tick, and names the remedy, until an operator acts.
+
+    Topics that lost nothing go on meanwhile.
+    """
+    positions = _positions(table, log)
+    missing = _missing({place.topic for place in (*positions, *log.watermarks())})
+    if plan.wish == "watch":
+        log.wait_for_news(positions, POLL)
     marks = log.watermarks()
-    for error in losses(positions, marks).values():
+    lost = losses(positions, marks, _renewed(table, log))
+    behind = {place: count for place, count in lag(positions, marks).items() if place.topic not in lost}
+    if any(behind.values()) or not set(behind) <= set(positions):
+        return _request(values, behind, positions, plan)
+    for error in lost.values():
         raise error
-    behind = lag(positions, marks)
-    if plan.wish == "watch" and not any(behind.values()) and set(marks) <= set(positions):
-        return dg.SkipReason(f"no news: {_told(positions)}")
+    if plan.wish == "watch":
+        return dg.SkipReason("; ".join([f"no news: {_told(positions)}", *missing]))
     return _request(values, behind, positions, plan)
 
 
-def _positions(table: Events) -> Positions:
-    return table.patiently(lambda: table.positions(table.places(TOPICS)))
+def _missing(found: set[str]) -> list[str]:
+    """What to do about topics that are not there; TopicMissingError when none ever was."""
+    told = [f"{topic}: the broker has no such topic. Make it, or correct its name" for topic in TOPICS
+            if topic not in found]  # fmt: skip
+    if not found:
+        raise TopicMissingError("; ".join(told))
+    return told
+
+
+def _renewed(table: Events, log: "Log") -> set[str]:
+    """Topics that were made anew since they were read, as their identities tell."""
+    known = table.patiently(lambda: table.identities(TOPICS))
+    return {topic for topic, number in log.identities().items() if known.get(topic, number) != number}
+
+
+def _positions(table: Events, log: "Log") -> Positions:
+    there = set(log.watermarks())
+    return table.patiently(lambda: table.positions(table.places(TOPICS) | there))
 
 
 def _told(positions: Positions) -> str:
@@ -98,3 +123,15 @@ def _runs(instance: dg.DagsterInstance) -> Sequence[Run]:
         age = now - record.create_timestamp.timestamp()
         found.append(Run(age, ended, record.dagster_run.status == dg.DagsterRunStatus.FAILURE))
     return found
+
+
+def _failure(instance: dg.DagsterInstance) -> list[str]:
+    """Why the latest drain run failed, as far as it could say so; nothing when it did not."""
+    (latest,) = instance.get_run_records(dg.RunsFilter(job_name=drain_stream.name), limit=1)
+    if latest.dagster_run.status != dg.DagsterRunStatus.FAILURE:
+        return []
+    found = instance.get_records_for_run(latest.dagster_run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE, limit=1)
+    events = [record.event_log_entry.dagster_event for record in found.records]
+    errors = [event.step_failure_data.error for event in events if event is not None]
+    # Dagster's own error says only that a step failed; what it was caused by names the remedy.
+    return [(error.cause or error).message.strip()[:LONGEST_REASON] for error in errors if error is not None]

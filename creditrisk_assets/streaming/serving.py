@@ -48,7 +48,7 @@ class Follower:
             self._lost(error)
             return False
         except GapError:
-            return self.catch_up()
+            return self.catch_up(wait=True)
         return True
 
     def catch_up(self, wait: bool = False) -> bool:

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from creditrisk_assets.contracts import (
     ACTIVITY,
     APPLICATIONS,
+    FEATURES_BEHAVIOUR,
     MODELS_BEHAVIOUR,
     RAW_EVENTS,
     SCORES_LIVE,
@@ -32,18 +33,21 @@ from creditrisk_assets.scores.live import LiveScoring
 from creditrisk_assets.serving.frames import newest
 from creditrisk_assets.streaming.assembly import assembled, models_in_charge
 from creditrisk_assets.streaming.decoding import decode
+from creditrisk_assets.streaming.deriving import Deriver
 from creditrisk_assets.streaming.events import Events, now
 from creditrisk_assets.streaming.offsets import Caps, OffsetRange
 from creditrisk_assets.streaming.pipeline import Pipeline
-from creditrisk_assets.streaming.table import MicroBatch
+from creditrisk_assets.streaming.remembering import remembered
+from creditrisk_assets.streaming.table import MicroBatch, StreamTable
 from creditrisk_assets_tests.raw.written import loan
 from creditrisk_assets_tests.serving.databases import Database
 from creditrisk_assets_tests.streaming.brokers import BrokerProcess, eventually
-from creditrisk_assets_tests.streaming.clients import admin, has_partitions, producer
+from creditrisk_assets_tests.streaming.clients import admin, bounds, has_partitions, producer
 from creditrisk_assets_tests.streaming.enveloped import AMOUNTS, activity, application
 from creditrisk_assets_tests.world import World
 
-START = datetime(2026, 11, 21, 9, tzinfo=UTC)
+START = datetime(2020, 5, 21, 9, tzinfo=UTC)
+"""Long ago, for a broker's clock tells what lies in the future."""
 STEPS = (
     ("days_past_due", (1, 31)), ("missed_12m", (1, 3)), ("spikes_3m", (1, 2)), ("paid_12m", (2, 5)),
     ("utilisation", (0, 80)), ("inquiries_12m", (1,)), ("months_observed", (1, 6)),
@@ -176,18 +180,17 @@ def renewed_topics(broker: BrokerProcess, partitions: int = 2, topics: Sequence[
 
 
 def send(bootstrap: str, *messages: Message) -> None:
-    """Send messages keyed as the platform keys them, and have them acknowledged."""
+    """Send messages keyed as the platform keys them, each in a batch of its own, and have them acknowledged."""
     with producer(bootstrap) as client:
-        futures = [
-            client.send(
-                topic,
-                json.dumps(event).encode(),
-                key=str(event.get("customer_id" if topic == ACTIVITY else "application_id")).encode(),
-            )
-            for topic, event in messages
-        ]
-        for future in futures:
-            future.get(30)
+        for topic, event in messages:
+            key = str(event.get("customer_id" if topic == ACTIVITY else "application_id"))
+            client.send(topic, json.dumps(event).encode(), key=key.encode()).get(30)
+
+
+def partition_of(bootstrap: str, topic: str) -> int:
+    """The partition in which all messages of a topic are."""
+    (found,) = [number for number in (0, 1) if bounds(bootstrap, topic, number)[1]]
+    return found
 
 
 @dataclass(frozen=True)
@@ -213,6 +216,16 @@ class Platform:
         with assembled(self.lake, self.values, Caps(rows=rows), at) as pipeline:
             pipeline.intake.events._clock = clock
             yield pipeline
+
+
+def derived_in_one_go(platform: Platform) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Rows of features/behaviour and scores/live from raw/events, by a deriver that begins with the first event."""
+    events, live = Events(platform.lake), StreamTable(platform.lake, SCORES_LIVE)
+    memory = remembered(platform.lake, events, live, None)
+    deriver = Deriver(models_in_charge(platform.lake, platform.values), memory)
+    found = [deriver.derive(batch.frame) for batch in events.after(None)]
+    features, scores = pl.concat([one.features for one in found]), pl.concat([one.scores for one in found])
+    return features.sort(FEATURES_BEHAVIOUR.primary), scores.sort(SCORES_LIVE.primary)
 
 
 def everything(pipeline: Pipeline) -> int:
