@@ -36,19 +36,29 @@ def events(
     """Start a drain run when Kafka has news, and its successor before its time is over."""
     values = settings()
     plan = planned(_runs(context.instance), values.drain_seconds)
-    if plan.wish == "wait":
-        return dg.SkipReason("; ".join([plan.why, *_failure(context.instance)]))
     # The client of Kafka costs every process that loads the platform .3 s.
     from creditrisk_assets.streaming.connection import client_arguments
     from creditrisk_assets.streaming.log import Log
 
     table = Events(lake.lake, patience=PATIENCE)
+    why = [plan.why, *_failure(context.instance)] if plan.wish == "wait" else []
     try:
         table.create()
         with Log(client_arguments(values), TOPICS, patience=PATIENCE) as log:
+            if plan.wish == "wait":
+                return dg.SkipReason("; ".join([*why, _behind(table, log)]))
             return _looked(table, log, values, plan)
     except (KafkaUnavailableError, LakeUnavailableError, TopicMissingError) as error:
-        return dg.SkipReason(str(error))
+        return dg.SkipReason("; ".join([*why, str(error)]))
+
+
+def _behind(table: Events, log: "Log") -> str:
+    """Where the run at work is, and what is left for it."""
+    positions = _positions(table, log)
+    behind = lag(positions, log.watermarks())
+    told = [f"{place} at {positions[place].next if place in positions else 'its beginning'}, lag {count}"
+            for place, count in sorted(behind.items())]  # fmt: skip
+    return ", ".join(told) or "the broker has none of the topics"
 
 
 def _looked(table: Events, log: "Log", values: Settings, plan: Plan) -> dg.RunRequest | dg.SkipReason:
