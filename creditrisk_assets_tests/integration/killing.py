@@ -75,7 +75,10 @@ class Drainers:
 
     def finished(self, orders: Orders) -> dict[str, Any]:
         """Work until the stream is idle; what was done."""
-        process = self.start(orders)
+        return self.end(self.start(orders))
+
+    def end(self, process: "subprocess.Popen[str]") -> dict[str, Any]:
+        """Wait until one that is at work has ended; what it did."""
         assert process.stdout is not None
         told = process.stdout.readline()
         assert process.wait(300) == 0, self.log.read_text()[-3000:]

@@ -1,11 +1,8 @@
 """From Kafka to raw/events, on both brokers: every message once, whatever happens to broker, lake and topic."""
 
-import os
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -26,11 +23,11 @@ from creditrisk_assets.streaming.errors import (
 )
 from creditrisk_assets.streaming.events import Events
 from creditrisk_assets.streaming.offsets import Caps, OffsetRange, Place, Position
+from creditrisk_assets_tests.resources.read_only import open_folder, read_only
 from creditrisk_assets_tests.streaming.brokers import BrokerProcess, eventually
 from creditrisk_assets_tests.streaming.clients import admin, bounds, has_partitions, new_topic, producer, send
 from creditrisk_assets_tests.streaming.taking import drain, intake, offsets, rows
 
-NOBODY = 65534
 NOW = int(time.time() * 1000)  # Kafka refuses messages of another time
 
 
@@ -250,37 +247,15 @@ def test_a_broker_that_stops_between_plan_and_fetch_costs_nothing(broker: Broker
 
 
 @pytest.fixture
-def open_folder() -> Iterator[Path]:
-    """A folder that any user may enter; pytest closes its own to others whenever a session begins."""
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        yield Path(folder)
-
-
-@contextmanager
-def read_only(folder: Path) -> Iterator[None]:
-    """Nobody may write in a folder; root, who may write everywhere, is somebody else for a while."""
-    root = os.geteuid() == 0
-    everything = [folder, *folder.rglob("*")]
-    for path in everything:
-        if root:
-            os.chown(path, NOBODY, NOBODY)
-        path.chmod(0o555 if path.is_dir() else 0o444)
-    if root:
-        os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        if root:
-            os.seteuid(0)
-        for path in everything:
-            path.chmod(0o755)
+def folder_of_all() -> Iterator[Path]:
+    with open_folder() as folder:
+        yield folder
 
 
 def test_a_lake_that_cannot_be_written_for_a_while_is_told_and_nothing_is_lost(
-    bootstrap: str, open_folder: Path
+    bootstrap: str, folder_of_all: Path
 ) -> None:
-    lake, topic = Lake(str(open_folder / "lake")), new_topic(bootstrap)
+    lake, topic = Lake(str(folder_of_all / "lake")), new_topic(bootstrap)
     send(bootstrap, topic, numbered(0, 10))
     one = intake(bootstrap, lake, topic, patience=2)
     with one.log:
