@@ -63,10 +63,11 @@ def _of_the_book(lake: Lake, scoring: Scoring) -> tuple[float, float]:
     return float(mean.mean()), float(mean.var() + variance.mean())
 
 
-def _follower(values: Settings, events: Events, scores: StreamTable, at: At) -> Follower | None:
+def _follower(values: Settings, lake: Lake, at: At) -> Follower | None:
     if values.postgres_url is None:
         return None
-    return Follower(partial(connect, "writer", values.postgres_url), events, scores, at)
+    opens = partial(connect, "writer", values.postgres_url)
+    return Follower(opens, Events(lake), StreamTable(lake, SCORES_LIVE), at)
 
 
 @contextmanager
@@ -78,7 +79,7 @@ def assembled(lake: Lake, values: Settings, caps: Caps | None = None, at: At = _
     events, features, scores = Events(lake), StreamTable(lake, FEATURES_BEHAVIOUR), StreamTable(lake, SCORES_LIVE)
     for table in (events, features, scores):
         table.create()
-    follower = _follower(values, events, scores, at)
+    follower = _follower(values, lake, at)
     with Log(client_arguments(values), TOPICS) as log:
         reached = scores.patiently(scores.reached)
         deriver = Deriver(models_in_charge(lake, values), remembered(lake, events, scores, reached))

@@ -9,6 +9,7 @@ later finds the work done and goes on from there.
 
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,13 +27,22 @@ from creditrisk_assets.streaming.table import MicroBatch, StreamTable
 
 @dataclass(frozen=True)
 class Step:
-    """One micro-batch that went through: what was taken, what followed, `others` micro-batches met on the way."""
+    """One micro-batch that went through: what was taken, what followed, `others` micro-batches met on the way.
+
+    `visible` waits for the moment at which PostgreSQL shows it, None when it is behind; `seconds` by stage,
+    that of PostgreSQL once it is visible.
+    """
 
     taken: Taken
     derived: Derived
     others: int
-    visible_at: float | None
+    visible: Callable[[], float | None]
     seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def visible_at(self) -> float | None:
+        """When it became visible."""
+        return self.visible()
 
 
 @dataclass
@@ -49,6 +59,7 @@ class Pipeline:
     reached: datetime | None
     follower: Follower | None = None
     at: Callable[[str], None] = lambda point: None
+    _served: "Future[float | None] | None" = None
 
     def catch_up(self) -> int:
         """Derive and serve every micro-batch of raw/events that is not yet; how many were derived."""
@@ -71,18 +82,25 @@ class Pipeline:
     def step(self, ranges: tuple[OffsetRange, ...] | None = None) -> Step | None:
         """Take the next micro-batch, or what is left of given ranges, through all stages; None without news.
 
+        While there is more to take, the last stage goes on beside the next step: its errors come there.
         Errors as `Intake.take`; LakeUnavailableError. PostgreSQL being down stops nothing, see `Follower`.
         """
         taken = self.intake.take(ranges)
         if taken.batch is None or taken.batch.frame.is_empty():
+            if self.follower is not None:
+                self.follower.settle()
             return None
         seconds = dict(taken.seconds)
         if taken.batch.previous == self.reached:
             derived, others = self._absorb(taken.batch, _loans(taken), seconds), 0
         else:
             derived, others = self._among_others(taken.batch, seconds)
-        behind = self.follower is not None and self.follower.error is not None
-        return Step(taken, derived, others, None if behind else time.time(), seconds)
+        now = time.time()
+        if self.follower is None or self._served is None:
+            return Step(taken, derived, others, lambda: now, seconds)
+        if not any(taken.lag.values()):
+            self.follower.settle()
+        return Step(taken, derived, others, self._served.result, seconds)
 
     def finish(self) -> None:
         """Have PostgreSQL hold what the lake holds; ServingUnavailableError while it does not answer."""
@@ -100,7 +118,7 @@ class Pipeline:
     def _absorb_rest(self) -> int:
         done = 0
         for batch in self.intake.events.after(self.reached):
-            self._absorb(batch, None)
+            self._absorb(batch, None, {})
             done += 1
         return done
 
@@ -108,16 +126,14 @@ class Pipeline:
         """Others have committed since: theirs come first, and ours is among those read back."""
         begin, derived, others = time.perf_counter(), None, -1
         for one in self.intake.events.after(self.reached):
-            found = self._absorb(one, None)
+            found = self._absorb(one, None, {})
             derived, others = found if one.ingested_at == batch.ingested_at else derived, others + 1
         assert derived is not None
         seconds["derive"] = time.perf_counter() - begin
         return derived, others
 
-    def _absorb(
-        self, batch: MicroBatch, loans: pl.DataFrame | None, seconds: dict[str, float] | None = None
-    ) -> Derived:
-        """Derive a micro-batch, append what another has not, and serve it."""
+    def _absorb(self, batch: MicroBatch, loans: pl.DataFrame | None, seconds: dict[str, float]) -> Derived:
+        """Derive a micro-batch, append what another has not, and have it served."""
         clock = [time.perf_counter()]
         derived = self.deriver.derive(batch.frame, loans)
         self.reached = batch.ingested_at
@@ -127,12 +143,9 @@ class Pipeline:
                 table.append(rows, batch)
             self.at(f"after_{table.contract.key[0]}")
         clock.append(time.perf_counter())
+        seconds |= {"derive": clock[1] - clock[0], "lake": clock[2] - clock[1]}
         if self.follower is not None:
-            self.follower.apply(batch, derived.scores)
-        clock.append(time.perf_counter())
-        if seconds is not None:
-            told = zip(("derive", "lake", "postgres"), clock, clock[1:], strict=False)
-            seconds |= {name: end - begin for name, begin, end in told}
+            self._served = self.follower.apply(batch, derived.scores, seconds)
         return derived
 
 

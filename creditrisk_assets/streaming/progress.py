@@ -1,6 +1,6 @@
 """What a stretch of the stream did, in the figures that an operator wants to see."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -30,6 +30,9 @@ class Progress:
     lag: Mapping[Place, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     _waits: list[NDArray[np.float64]] = field(default_factory=list)
+    _under_way: list[tuple[NDArray[np.float64], Callable[[], float | None], dict[str, float]]] = field(
+        default_factory=list
+    )
 
     @property
     def rows(self) -> int:
@@ -51,17 +54,18 @@ class Progress:
         self.updated += step.derived.features.height
         self.lag = step.taken.lag
         self.ranges = joined([*self.ranges, *batch.ranges])
-        for stage, spent in step.seconds.items():
-            self.seconds[stage] = self.seconds.get(stage, 0.0) + spent
-        if step.visible_at is not None:
-            self._waits.append(_waited(batch.frame, step.visible_at))
+        self._under_way.append((_sent_at(batch.frame), step.visible, step.seconds))
 
     def told(self) -> list[str]:
         """The ranges taken, in words."""
         return [str(one) for one in self.ranges]
 
     def latency(self) -> dict[str, float]:
-        """Seconds from the broker's timestamp until visible: p50, p95 and max; nothing while that is unknown."""
+        """Seconds from the broker's timestamp until visible: p50, p95 and max; nothing while that is unknown.
+
+        Waits for the last to be visible.
+        """
+        self._settle()
         waits = np.concatenate(self._waits) if self._waits else np.zeros(0)
         if not waits.size:
             return {}
@@ -70,12 +74,22 @@ class Progress:
 
     def figures(self, elapsed: float) -> dict[str, Any]:
         """Plain figures of `elapsed` seconds: counts, rate, lag, latency and seconds by stage."""
+        self._settle()
         counts = {name: getattr(self, name) for name in ("batches", "rows", "good", "bad", "repeats", "unscored",
                                                          "scored", "updated", "bytes")}  # fmt: skip
         rate = {"events_per_second": round(self.rows / elapsed, 1) if elapsed > 0 else 0.0}
         stages = {f"seconds_{name}": round(spent, 3) for name, spent in self.seconds.items()}
         behind = {"lag": sum(self.lag.values())}
         return counts | rate | behind | {name: round(value, 3) for name, value in self.latency().items()} | stages
+
+    def _settle(self) -> None:
+        for sent_at, visible, seconds in self._under_way:
+            at = visible()
+            if at is not None:
+                self._waits.append(np.maximum(at - sent_at, 0.0))
+            for stage, spent in seconds.items():
+                self.seconds[stage] = self.seconds.get(stage, 0.0) + spent
+        self._under_way.clear()
 
 
 def joined(ranges: Iterable[OffsetRange]) -> list[OffsetRange]:
@@ -89,6 +103,7 @@ def joined(ranges: Iterable[OffsetRange]) -> list[OffsetRange]:
     return found
 
 
-def _waited(frame: pl.DataFrame, visible_at: float) -> NDArray[np.float64]:
+def _sent_at(frame: pl.DataFrame) -> NDArray[np.float64]:
+    """Seconds since 1970 of the broker's timestamps of good messages."""
     known = frame.filter(pl.col("error").is_null(), ~pl.col("replayed"))["broker_time"].drop_nulls()
-    return np.maximum(visible_at - known.dt.epoch("us").to_numpy() / 1e6, 0.0)
+    return known.dt.epoch("us").to_numpy() / 1e6

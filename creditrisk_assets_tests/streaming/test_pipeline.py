@@ -1,5 +1,6 @@
 """The hot path from Kafka to PostgreSQL: whatever stops between two stages, and however many are at work."""
 
+import threading
 from collections.abc import Callable
 
 import polars as pl
@@ -134,6 +135,41 @@ def test_stopped_at_every_point_the_tables_are_those_of_a_run_that_was_not(serve
         pipeline.catch_up()
         everything(pipeline)
     all_is_there(served, len(messages))
+
+
+def test_a_micro_batch_is_served_while_the_next_one_is_taken(served: Platform) -> None:
+    served.send(*MESSAGES)
+    fetched, fetches = threading.Event(), 0
+
+    def at(point: str) -> None:
+        nonlocal fetches
+        fetches += point == "after_fetch"
+        if fetches == 2:
+            fetched.set()
+        assert point != "before_postgres" or fetched.wait(60)
+
+    with served.pipeline(at, rows=3) as pipeline:
+        first = pipeline.step()
+        assert not fetched.is_set()
+        second = pipeline.step()
+        assert first is not None
+        assert second is not None
+        assert first.visible_at is not None
+        assert second.visible_at is not None
+        assert first.visible_at < second.visible_at
+        assert {"derive", "lake", "postgres"} < set(first.seconds)
+    all_is_there(served, 6)
+
+
+def test_what_fails_beside_the_next_step_is_told_there_and_caught_up_with(served: Platform) -> None:
+    served.send(*MESSAGES)
+    with served.pipeline(stop("before_postgres"), rows=3) as pipeline:
+        assert pipeline.step() is not None
+        with pytest.raises(StoppedError):
+            pipeline.step()
+    with served.pipeline() as pipeline:
+        pipeline.catch_up()
+    all_is_there(served, 6)
 
 
 def test_while_postgresql_is_down_the_lake_goes_on_and_what_it_missed_is_served_in_order(
