@@ -114,6 +114,8 @@ class Intake:
         positions, known = self.events.patiently(
             lambda: (self.events.positions(self.events.places(topics) | set(log)), self.events.identities(topics))
         )
+        if any(place in log and at.next > log[place].end for place, at in positions.items()):
+            log = self.log.watermarks()  # another has taken what came since: no log is cut
         renewed = {topic for topic, number in identities.items() if known.get(topic, number) != number}
         refused: dict[str, StreamError] = {
             topic: TopicMissingError(f"{topic}: the broker has no such topic. Make it, or correct its name")

@@ -22,7 +22,7 @@ from creditrisk_assets.streaming.errors import (
     TopicRestartedError,
 )
 from creditrisk_assets.streaming.events import Events
-from creditrisk_assets.streaming.offsets import Caps, OffsetRange, Place, Position
+from creditrisk_assets.streaming.offsets import Caps, OffsetRange, Place, Position, Watermarks
 from creditrisk_assets_tests.resources.read_only import open_folder, read_only
 from creditrisk_assets_tests.streaming.brokers import BrokerProcess, eventually
 from creditrisk_assets_tests.streaming.clients import admin, bounds, has_partitions, new_topic, producer, send
@@ -144,6 +144,27 @@ def test_of_two_that_take_the_same_range_one_wins_and_the_other_finds_nothing(bo
         taken = one.take()
     assert taken.batch is None
     assert offsets(lake, topic) == list(range(10))
+
+
+def test_what_another_takes_while_the_log_is_looked_at_is_no_loss(bootstrap: str, lake: Lake) -> None:
+    topic = new_topic(bootstrap)
+    send(bootstrap, topic, numbered(0, 3))
+    one, other = intake(bootstrap, lake, topic), intake(bootstrap, lake, topic)
+    look = one.log.watermarks
+
+    def looked(fresh: bool = False) -> Watermarks:
+        one.log.watermarks = look  # type: ignore[method-assign]
+        found = look(fresh)
+        send(bootstrap, topic, numbered(3, 2))
+        assert other.take().good == 2
+        one.events.forget()
+        return found
+
+    with one.log, other.log:
+        one.take()
+        one.log.watermarks = looked  # type: ignore[method-assign]
+        assert one.take().batch is None
+    assert offsets(lake, topic) == list(range(5))
 
 
 def test_two_that_drain_at_once_take_everything_once(bootstrap: str, lake: Lake) -> None:
