@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 import polars as pl
 
@@ -100,7 +101,7 @@ class Pipeline:
             return Step(taken, derived, others, lambda: now, seconds)
         if not any(taken.lag.values()):
             self.follower.settle()
-        return Step(taken, derived, others, self._served.result, seconds)
+        return Step(taken, derived, others, partial(_moment, self._served), seconds)
 
     def finish(self) -> None:
         """Have PostgreSQL hold what the lake holds; ServingUnavailableError while it does not answer."""
@@ -147,6 +148,11 @@ class Pipeline:
         if self.follower is not None:
             self._served = self.follower.apply(batch, derived.scores, seconds)
         return derived
+
+
+def _moment(served: "Future[float | None]") -> float | None:
+    """When a micro-batch became visible; None also where it failed, which `Follower.settle` tells."""
+    return None if served.exception() is not None else served.result()
 
 
 def _loans(taken: Taken) -> pl.DataFrame | None:

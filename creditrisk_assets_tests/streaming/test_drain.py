@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kafka import TopicPartition
 
 from creditrisk_assets.contracts import ACTIVITY, APPLICATIONS, RAW_EVENTS
-from creditrisk_assets.serving.errors import ServingUnavailableError
+from creditrisk_assets.serving.errors import ServingError, ServingUnavailableError
 from creditrisk_assets.streaming import drain as drain_module
 from creditrisk_assets.streaming.drain import Drained, Limits, drain, exactly, ranges_asked
 from creditrisk_assets.streaming.errors import RangeError, RetentionPassedError
@@ -181,6 +181,18 @@ def test_what_was_done_is_reported_though_the_run_then_fails(platform: Platform)
     with platform.pipeline(at, rows=4) as pipeline, pytest.raises(RetentionPassedError, match="offsets 4 to 7"):
         drain(pipeline, Limits(60.0, 20.0, 0.0, 1e9), told)
     assert [one.rows for one in told.stretches] == [4]
+
+
+def test_what_is_in_the_lake_is_reported_though_postgresql_refuses_it(served: Platform, postgres: Database) -> None:
+    served.send(*(did("c-1", days=-number) for number in range(9)))
+    told = Told()
+    with served.pipeline(rows=4) as pipeline:
+        postgres.rows("ALTER TABLE serving.decisions RENAME TO elsewhere")
+        with pytest.raises(ServingError, match="creditrisk migrate"):
+            drain(pipeline, QUICK, told)
+    figures = [one.figures(1.0) for one in told.stretches]
+    assert sum(one["rows"] for one in figures) >= 4
+    assert not any("latency_p50" in one for one in figures)
 
 
 def test_exactly_the_offsets_asked_for_are_taken_in_as_many_micro_batches_as_it_needs(platform: Platform) -> None:
