@@ -2,7 +2,7 @@
 
 import importlib.util
 import sys
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from types import ModuleType
 
@@ -156,6 +156,26 @@ def test_the_axis_of_this_process_is_not_touched_by_another_environment(monkeypa
     axis(monkeypatch, first_vintage="2014-01")
     assert sys.modules["creditrisk_assets.partitions"] is partitions
     assert partitions.vintages.get_first_partition_key() == "2007-06-01"
+
+
+def test_ingest_days_run_from_the_first_of_the_stream_to_today(monkeypatch: pytest.MonkeyPatch) -> None:
+    today = datetime.now(UTC).date()
+    here = axis(monkeypatch, first_stream_day=today - timedelta(days=3))
+    assert days(here.ingest_days)[:4] == [today - timedelta(days=number) for number in (3, 2, 1, 0)]
+    assert days(here.ingest_days)[-1] in (today, datetime.now(UTC).date())
+
+
+def test_live_scores_of_a_day_depend_on_their_day_of_the_stream_and_on_every_model() -> None:
+    from creditrisk_assets.definitions import defs
+
+    graph = defs.resolve_asset_graph()
+    live = dg.AssetKey(["scores", "live"])
+    for parent in ("raw/events", "features/behaviour"):
+        mapping = graph.get_partition_mapping(live, dg.AssetKey(parent.split("/")))
+        assert isinstance(mapping, dg.TimeWindowPartitionMapping)
+        assert (mapping.start_offset, mapping.end_offset) == (0, 0)
+    for parent in ("models/posterior", "models/moments", "models/diagnostics", "scores/loans"):
+        assert graph.get_partition_mapping(live, dg.AssetKey(parent.split("/"))) == dg.AllPartitionMapping()
 
 
 def test_assets_declare_these_mappings() -> None:

@@ -12,6 +12,7 @@ from creditrisk_assets.contracts import (
     FEATURES_BEHAVIOUR,
     MODELS_BEHAVIOUR,
     MODELS_DIAGNOSTICS,
+    MODELS_MOMENTS,
     MODELS_POSTERIOR,
     RAW_EVENTS,
     SCORES_LIVE,
@@ -31,6 +32,7 @@ EVERYTHING = dg.AllPartitionMapping()
 GROUP = "streaming"
 """Apart from the vintages of their stages: what is materialised together has one time axis."""
 TABLES = (RAW_EVENTS, FEATURES_BEHAVIOUR, SCORES_LIVE)
+MODELS = (MODELS_POSTERIOR, MODELS_MOMENTS, MODELS_DIAGNOSTICS)
 
 
 class DrainConfig(dg.Config):
@@ -70,7 +72,7 @@ def _spec(table: Table, meaning: str, deps: list[Table], kinds: set[str]) -> dg.
         _spec(
             SCORES_LIVE,
             "Applications scored as they come, customers updated by what they do.",
-            [RAW_EVENTS, FEATURES_BEHAVIOUR, MODELS_POSTERIOR, MODELS_DIAGNOSTICS, MODELS_BEHAVIOUR, SCORES_LOANS],
+            [RAW_EVENTS, FEATURES_BEHAVIOUR, *MODELS, MODELS_BEHAVIOUR, SCORES_LOANS],
             {"polars", "deltalake", "postgres"},
         ),
     ],
