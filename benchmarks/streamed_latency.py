@@ -27,7 +27,7 @@ from creditrisk_assets.streaming.producer import RELIABLE, Message, paced
 RATE, SHARE, DRAIN, IDLE, BURST = 50, 5, 60.0, 15.0, 100
 """Events a second, one in five an application; seconds of a run, and until it ends idle; events of a burst."""
 BUCKETS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, float("inf"))
-POLL = 0.005
+POLL, AROUND = 0.005, 5.0
 WITHIN = 120.0
 
 
@@ -141,7 +141,7 @@ def run(name: str, models: Lake, folder: Path, seconds: float) -> None:
         ended = time.time()
         seen.wait(list(sent))
         report(sent, seen.at)
-        hand_overs(begun, ended)
+        hand_overs(begun, ended, sent, seen.at)
         for number in range(3):
             until_idle()
             time.sleep(2 + 3 * number)  # the sensor is somewhere else in its round each time
@@ -172,11 +172,21 @@ def _runs() -> list[Any]:
         return list(instance.get_run_records(dg.RunsFilter(job_name="drain_stream"), limit=100))
 
 
-def hand_overs(begun: float, ended: float) -> None:
-    """How often a run took over from another while events came."""
-    starts = sorted(one.create_timestamp.timestamp() for one in _runs())
-    while_busy = [start for start in starts if begun < start < ended]
-    print(f"  {len(while_busy)} hand-overs from run to run", flush=True)
+def hand_overs(begun: float, ended: float, sent: dict[str, float], seen: dict[str, float]) -> None:
+    """How often a run took over from another while events came, and how late those were that came just then."""
+    found = [_points(one) for one in _runs()]
+    starts = sorted(points["caught up"] for points in found if begun < points.get("caught up", 0) < ended)
+    times, waits = np.array(list(sent.values())), np.array([seen[event] - when for event, when in sent.items()])
+    just_then = np.zeros(times.shape, np.bool_)
+    for start in starts:
+        just_then |= (times > start - AROUND) & (times < start + AROUND)
+    print(f"  {len(starts)} hand-overs from run to run; events within {AROUND:.0f} s of one and others:", flush=True)
+    for what, which in (("then", just_then), ("others", ~just_then)):
+        if which.any():
+            middle, late = np.quantile(waits[which], [0.5, 0.95])
+            print(
+                f"    {what:<8} {which.sum():6,}  p50 {middle:.3f} s, p95 {late:.3f} s, max {waits[which].max():.3f} s"
+            )
 
 
 def until_idle() -> None:
@@ -187,17 +197,25 @@ def until_idle() -> None:
         time.sleep(0.5)
 
 
-def told_of_start(burst: float) -> str:
-    """What the first seconds of the newest run were, from the burst on."""
+def _points(record: Any) -> dict[str, float]:
+    """Moments of a run: asked for, process at work, caught up with what was there."""
     import dagster as dg
 
-    record = _runs()[0]
+    points = {"asked for": record.create_timestamp.timestamp()}
     with dg.DagsterInstance.get() as instance:
-        entries = [(one.timestamp, str(one.user_message)) for one in instance.all_logs(record.dagster_run.run_id)]
-    begun = [when for when, message in entries if "Started execution of run" in message]
-    ready = [when for when, message in entries if "caught up, at work" in message]
-    points = {"asked for": record.create_timestamp.timestamp(), "process at work": begun[0], "caught up": ready[0]}
-    return ", ".join(f"{what} after {when - burst:.1f} s" for what, when in points.items())
+        for entry in instance.all_logs(record.dagster_run.run_id):
+            for message, point in (
+                ("Started execution of run", "process at work"),
+                ("caught up, at work", "caught up"),
+            ):
+                if message in str(entry.user_message):
+                    points[point] = entry.timestamp
+    return points
+
+
+def told_of_start(burst: float) -> str:
+    """What the first seconds of the newest run were, from the burst on."""
+    return ", ".join(f"{what} after {when - burst:.1f} s" for what, when in _points(_runs()[0]).items())
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The sensor of the stream: long-polls Kafka, and keeps one drain run at work while there is news."""
 
 import json
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -27,6 +28,8 @@ LONGEST_REASON = 600
 """Characters of what a failed run said."""
 POLL = 24.0
 """Seconds of one look: the daemon looks at its sensors every 5 s, so that the next begins a second after."""
+WATCH, LOOK = 9.0, 1.0
+"""Seconds of one look at the run at work, for the same reason, and between two: its end must not wait for a round."""
 
 
 @dg.sensor(job=drain_stream, minimum_interval_seconds=5, default_status=dg.DefaultSensorStatus.RUNNING)
@@ -34,8 +37,11 @@ def events(
     context: dg.SensorEvaluationContext, lake: dg.ResourceParam[DeltaLakeIOManager]
 ) -> dg.RunRequest | dg.SkipReason:
     """Start a drain run when Kafka has news, and its successor before its time is over."""
-    values = settings()
+    values, begin = settings(), time.monotonic()
     plan = planned(_runs(context.instance), values.drain_seconds)
+    while plan.wish == "wait" and time.monotonic() + LOOK < begin + min(WATCH, POLL):
+        time.sleep(LOOK)
+        plan = planned(_runs(context.instance), values.drain_seconds)
     # The client of Kafka costs every process that loads the platform .3 s.
     from creditrisk_assets.streaming.connection import client_arguments
     from creditrisk_assets.streaming.log import Log
@@ -47,7 +53,7 @@ def events(
         with Log(client_arguments(values), TOPICS, patience=PATIENCE) as log:
             if plan.wish == "wait":
                 return dg.SkipReason("; ".join([*why, _behind(table, log)]))
-            return _looked(table, log, values, plan)
+            return _looked(table, log, values, plan, begin + POLL)
     except (KafkaUnavailableError, LakeUnavailableError, TopicMissingError) as error:
         return dg.SkipReason("; ".join([*why, str(error)]))
 
@@ -61,7 +67,7 @@ def _behind(table: Events, log: "Log") -> str:
     return ", ".join(told) or "the broker has none of the topics"
 
 
-def _looked(table: Events, log: "Log", values: Settings, plan: Plan) -> dg.RunRequest | dg.SkipReason:
+def _looked(table: Events, log: "Log", values: Settings, plan: Plan, until: float) -> dg.RunRequest | dg.SkipReason:
     """Ask for a run on news; a LossError fails the tick, and names the remedy, until an operator acts.
 
     Topics that lost nothing go on meanwhile.
@@ -69,7 +75,7 @@ def _looked(table: Events, log: "Log", values: Settings, plan: Plan) -> dg.RunRe
     positions = _positions(table, log)
     missing = _missing({place.topic for place in (*positions, *log.watermarks())})
     if plan.wish == "watch":
-        log.wait_for_news(positions, POLL)
+        log.wait_for_news(positions, until - time.monotonic())
     marks = log.watermarks()
     lost = losses(positions, marks, _renewed(table, log))
     behind = {place: count for place, count in lag(positions, marks).items() if place.topic not in lost}

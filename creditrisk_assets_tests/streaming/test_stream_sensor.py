@@ -1,7 +1,8 @@
 """The sensor of the stream: asks for a run on news, in time for a hand-over, and says what is wrong and what to do."""
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from creditrisk_assets.contracts import ACTIVITY, APPLICATIONS
 from creditrisk_assets.resources.delta import Lake
 from creditrisk_assets.streaming import sensors
 from creditrisk_assets.streaming.errors import PartitionsMissingError, RetentionPassedError, TopicRestartedError
+from creditrisk_assets.streaming.launching import Plan, Run
 from creditrisk_assets_tests.streaming.brokers import DevelopmentBroker, eventually
 from creditrisk_assets_tests.streaming.clients import admin, bounds
 from creditrisk_assets_tests.streaming.flowing import Platform, applied, did, partition_of, renewed_topics
@@ -116,7 +118,6 @@ def test_topics_that_were_never_read_are_read_though_they_are_empty(sensor: Sens
 
 def test_news_that_come_while_it_looks_are_seen_at_once(sensor: Sensor, monkeypatch: pytest.MonkeyPatch) -> None:
     import threading
-    import time
 
     sensor.platform.send(did("c-1"))
     sensor.drained()
@@ -255,3 +256,26 @@ def test_a_lake_elsewhere_is_not_looked_at(sensor: Sensor, tmp_path: Path, monke
     sensor.asked()
     assert not Path(tmp_path / "elsewhere").exists()
     assert Lake(sensor.world.lake.root).exists(sensors.Events(sensor.world.lake).contract)
+
+
+def test_news_after_the_end_of_a_run_are_met_within_the_tick_that_saw_it_at_work(
+    sensor: Sensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sensors, "POLL", 20.0)
+    monkeypatch.setattr(sensors, "LOOK", 0.01)
+    at_work, looks = sensor.run(), 0
+    planned = sensors.planned
+
+    def looked(runs: Sequence[Run], seconds: float) -> Plan:
+        nonlocal looks
+        looks += 1
+        if looks == 3:
+            sensor.instance.report_run_canceled(at_work)
+            sensor.platform.send(did("c-1"))
+        return planned(runs, seconds)
+
+    monkeypatch.setattr(sensors, "planned", looked)
+    begin = time.monotonic()
+    assert sensor.asked().tags["creditrisk/lag"] == "1"
+    assert time.monotonic() - begin < 15
+    assert looks > 3
