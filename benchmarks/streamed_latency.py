@@ -28,6 +28,7 @@ RATE, SHARE, DRAIN, IDLE, BURST = 50, 5, 60.0, 15.0, 100
 """Events a second, one in five an application; seconds of a run, and until it ends idle; events of a burst."""
 BUCKETS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, float("inf"))
 POLL, AROUND = 0.005, 5.0
+POINTS = {"Started execution of run": "process at work", "caught up, at work": "caught up"}
 WITHIN = 120.0
 
 
