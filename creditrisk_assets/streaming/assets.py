@@ -90,8 +90,8 @@ def stream(
     from creditrisk_assets.streaming.drain import Limits, drain
     from creditrisk_assets.streaming.upkeep import upkeep
 
-    told = _telling(context)
     with assembled(lake.lake, settings()) as pipeline:
+        told = _telling(context, pipeline)
         if config.ranges is not None:
             _exactly(context, pipeline, config.ranges, told)
             return
@@ -114,13 +114,15 @@ def _exactly(
         context.log.info("these offsets are in the lake already: nothing to do")
 
 
-def _telling(context: dg.AssetExecutionContext) -> Callable[["Progress", float], None]:
+def _telling(context: dg.AssetExecutionContext, pipeline: "Pipeline") -> Callable[["Progress", float], None]:
     """Report a stretch as materializations of its day, with figures that the UI plots over time."""
 
     def tell(progress: "Progress", elapsed: float) -> None:
         assert progress.day is not None
         figures, ranges = progress.figures(elapsed), progress.told()
         context.log.info(f"{progress.rows} events, lag {figures['lag']}: {'; '.join(ranges)}")
+        if pipeline.follower is not None and pipeline.follower.error is not None:
+            context.log.warning(f"the lake goes on, PostgreSQL follows when it can: {pipeline.follower.error}")
         rows = {RAW_EVENTS: progress.rows, FEATURES_BEHAVIOUR: progress.updated, SCORES_LIVE: progress.scored}
         for table, count in rows.items():
             metadata = {

@@ -87,6 +87,8 @@ def test_without_postgresql_the_lake_goes_on_and_postgresql_follows_when_it_is_b
         assert events_in(platform.lake) == len(sent.messages)
         postgres.start()
         eventually(lambda: served(postgres) == len(sent.messages), seconds=60)
+    log = [entry.user_message for run in platform.runs for entry in platform.instance.all_logs(run.run_id)]
+    assert any("the lake goes on, PostgreSQL follows when it can" in line for line in log)
     everything_sent_is_there_once(platform.lake, sent)
     everything_agrees(platform.lake, settings(), postgres)
 
