@@ -35,7 +35,7 @@ from creditrisk_assets.streaming.assembly import assembled, models_in_charge
 from creditrisk_assets.streaming.decoding import decode
 from creditrisk_assets.streaming.deriving import Deriver
 from creditrisk_assets.streaming.events import Events, now
-from creditrisk_assets.streaming.offsets import Caps, OffsetRange
+from creditrisk_assets.streaming.offsets import Caps, OffsetRange, Place
 from creditrisk_assets.streaming.pipeline import Pipeline
 from creditrisk_assets.streaming.remembering import remembered
 from creditrisk_assets.streaming.table import MicroBatch, StreamTable
@@ -156,7 +156,8 @@ def take(events: Events, *messages: Message) -> MicroBatch:
     """Take messages into raw/events of a lake, as the next offsets of partition 0."""
     events.create()
     events.refresh()
-    ends = Counter({place.topic: at.next for place, at in events.positions(events.places(TOPICS)).items()})
+    firsts = [Place(topic, 0) for topic in TOPICS]
+    ends = Counter({place.topic: at.next for place, at in events.positions(firsts).items()})
     frame, ranges = rows_of_messages(messages, ends)
     return events.take(frame, ranges).batch
 

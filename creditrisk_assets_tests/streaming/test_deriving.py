@@ -18,7 +18,7 @@ from creditrisk_assets_tests.features.activity import spelt_out
 from creditrisk_assets_tests.streaming.flowing import START, Flow, Message, applied, did, models, poison, state
 from creditrisk_assets_tests.world import World
 
-FEWER = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEWER = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 BOOK = pl.DataFrame(
     {"customer": ["in-book", "in-both"], "as_of": [None, None], "pd_low": [0.01, 0.01], "pd_high": [0.05, 0.05]},
     schema_overrides={"as_of": Instant},
