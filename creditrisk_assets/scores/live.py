@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from creditrisk_assets.contracts import REASONS, SCORES_LIVE
+from creditrisk_assets.contracts import FEATURES_LOANS, REASONS, SCORES_LIVE
 from creditrisk_assets.models.behaviour import BehaviourModel
 from creditrisk_assets.scores.decision import decide
 from creditrisk_assets.scores.loans import Scoring
@@ -26,6 +26,14 @@ class LiveScoring:
 
     scoring: Scoring
     behaviour: BehaviourModel
+
+    def warm_up(self) -> None:
+        """Score somebody of whom nothing is known: whoever comes first then need not wait for code to be loaded."""
+        empty = {name: [None] for name in FEATURES_LOANS.schema} | {
+            "vintage": [self.scoring.model_date],
+            "term_months": [36],
+        }
+        self.scoring.score(pl.DataFrame(empty, schema=FEATURES_LOANS.schema))
 
     def applications(self, decided_by: pl.DataFrame, loans: pl.DataFrame) -> pl.DataFrame:
         """scores/live of applications: `loans` are rows of features/loans, `decided_by` (DECIDED_BY) the events.

@@ -51,6 +51,7 @@ def drain(pipeline: Pipeline, limits: Limits, report: Report, at_work: Callable[
     """
     began = time.monotonic()
     pipeline.catch_up()
+    pipeline.warm_up()
     at_work()
     total, reason = Progress(), None
     with _reporting(report, limits.report) as stretch:

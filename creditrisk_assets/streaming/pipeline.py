@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import polars as pl
@@ -24,6 +24,9 @@ from creditrisk_assets.streaming.errors import AlreadyTakenError
 from creditrisk_assets.streaming.offsets import OffsetRange
 from creditrisk_assets.streaming.serving import Follower
 from creditrisk_assets.streaming.table import MicroBatch, StreamTable
+
+AT_WORK = timedelta(seconds=5)
+"""Whoever committed so lately still takes what comes."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,15 @@ class Pipeline:
         if self.follower is not None:
             self.follower.catch_up(wait=True)
         return done
+
+    def warm_up(self) -> None:
+        """Load what scoring needs while another is at work, and catch up with that one again.
+
+        Alone there is nothing to gain: the first event waits for it in any case.
+        """
+        if self.reached is not None and datetime.now(UTC) - self.reached < AT_WORK and self.deriver.scoring is not None:
+            self.deriver.scoring.warm_up()
+            self.catch_up()
 
     def follow(self) -> int:
         """While there is no news: take care of what others committed, who may have died over it.

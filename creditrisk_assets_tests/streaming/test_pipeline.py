@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 
 import polars as pl
 import pytest
@@ -11,11 +12,13 @@ from creditrisk_assets.contracts import FEATURES_BEHAVIOUR, RAW_EVENTS, SCORES_L
 from creditrisk_assets.serving import live
 from creditrisk_assets.serving.errors import ServingUnavailableError
 from creditrisk_assets.serving.frames import newest
+from creditrisk_assets.streaming import pipeline as pipeline_module
 from creditrisk_assets.streaming.events import Events
 from creditrisk_assets.streaming.table import MicroBatch
 from creditrisk_assets_tests.serving.databases import Database
 from creditrisk_assets_tests.serving.scored import Scored, held, held_after
 from creditrisk_assets_tests.streaming.flowing import (
+    START,
     Platform,
     applied,
     derived_in_one_go,
@@ -281,3 +284,29 @@ def test_what_was_appended_to_raw_events_beside_the_stream_is_derived_with_the_n
     rows = newest(stored(served)["scores/live"])
     assert set(rows["subject"]) == {"c-1", "c-7", "a-77"}
     all_is_served(served)
+
+
+def test_who_starts_beside_another_warms_up_and_catches_up_with_what_came_meanwhile(
+    served: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline_module, "AT_WORK", timedelta(hours=1))  # however slow the machine is
+    served.send(*MESSAGES)
+    with served.pipeline() as pipeline, served.pipeline() as other:
+        everything(pipeline)
+        served.send(did("c-2", days=1), applied(9, "c-9"))
+        everything(other)
+        assert pipeline.overtaken()
+        pipeline.warm_up()
+        assert pipeline.reached == other.reached
+    all_is_there(served, 8)
+
+
+def test_who_starts_alone_does_not_warm_up(platform: Platform) -> None:
+    with platform.pipeline(clock=lambda: START) as pipeline, platform.pipeline(clock=lambda: START) as other:
+        pipeline.warm_up()
+        platform.send(did("c-1"))
+        everything(pipeline)
+        platform.send(did("c-2"))
+        everything(other)
+        pipeline.warm_up()
+        assert pipeline.overtaken()
