@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from creditrisk_assets.resources import environments
 
@@ -20,6 +22,11 @@ OURS = ("CREDITRISK_SHARED", "CREDITRISK_REQUIRE_SHARED", "CREDITRISK_REQUIRE_KA
 environments.Settings.model_config["env_file"] = ()
 for name in [name for name in os.environ if name.startswith("CREDITRISK_") and name not in OURS]:
     del os.environ[name]
+
+
+# A busy machine is no failure: properties are about results, not seconds.
+hypothesis_settings.register_profile("platform", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("platform")
 
 
 @pytest.fixture(scope="session")
