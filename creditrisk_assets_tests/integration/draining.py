@@ -1,15 +1,12 @@
-"""The hot path as a process to be killed: `python -m …draining '{"lake": …, "bootstrap": …, "postgres": …}'`.
+"""The hot path as a process to be killed: where it dies, and what it does until then."""
 
-It makes ready, says so, and waits for a line with its orders (`Orders`): where to die, after how many
-micro-batches. Without such a point it drains until the stream is idle.
-"""
-
-import json
 import os
 import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from deltalake import DeltaTable
@@ -19,11 +16,10 @@ from creditrisk_assets.resources.delta import Lake
 from creditrisk_assets.resources.environments import Settings
 from creditrisk_assets.serving import live
 from creditrisk_assets.streaming import store, upkeep
-from creditrisk_assets.streaming.assembly import assembled, models_in_charge
+from creditrisk_assets.streaming.assembly import assembled
 from creditrisk_assets.streaming.drain import Limits, drain
 from creditrisk_assets.streaming.offsets import Caps
 from creditrisk_assets.streaming.pipeline import Pipeline
-from creditrisk_assets_tests.resources.writer import tell
 from creditrisk_assets_tests.streaming.taking import half_written
 
 WRITTEN = {"events_written": "after_decode", "features_written": "after_commit", "scores_written": "after_features"}
@@ -101,21 +97,13 @@ def _merge(pipeline: Pipeline, orders: Orders) -> None:
         upkeep.upkeep(table, fewest=2)
 
 
-def main(lake: str, bootstrap: str, postgres: str) -> None:
-    """Make ready, take orders, and follow them."""
+def work(lake: str, bootstrap: str, postgres: str, log: str, orders: Orders, told: Connection) -> None:
+    """Drain until the stream is idle, or to the point of death; `told` is sent what was done."""
+    with Path(log).open("ab", buffering=0) as file:
+        os.dup2(file.fileno(), sys.stderr.fileno())
     values = Settings(_env_file=None, lake=lake, kafka_bootstrap=bootstrap, postgres_url=SecretStr(postgres))
-    models_in_charge(Lake(lake), values)  # what is imported when first needed is there
-    tell("ready")
-    line = sys.stdin.readline()
-    if not line:
-        return
-    orders = Orders(**json.loads(line))
     with assembled(Lake(lake), values, Caps(rows=orders.rows), deadly(orders)) as pipeline:
         if orders.die_at in MERGING:
             _merge(pipeline, orders)
         done = drain(pipeline, Limits(3600, orders.idle, 0.0), lambda progress, elapsed: None)
-    tell(json.dumps({"reason": done.reason, "rows": done.total.rows, "batches": done.total.batches}))
-
-
-if __name__ == "__main__":
-    main(**json.loads(sys.argv[1]))
+    told.send({"reason": done.reason, "rows": done.total.rows, "batches": done.total.batches})

@@ -74,14 +74,15 @@ def test_an_idle_one_finishes_what_another_left_when_it_was_killed(
     mixture = a_mixture(lake)
     with drainers(lake, broker, postgres) as processes:
         first = send(broker.bootstrap, mixture, 100)
-        idle = processes.start(Orders())
+        pid = processes.start(Orders()).process.pid
+        assert pid is not None
         eventually(lambda: postgres.rows("SELECT events FROM serving.stream") == [(100,)], seconds=60)
-        os.kill(idle.pid, signal.SIGSTOP)  # stopped, so that the other one takes what comes
+        os.kill(pid, signal.SIGSTOP)  # stopped, so that the other one takes what comes
         dying = processes.start(Orders("after_commit"))
         second = send(broker.bootstrap, mixture, 100)
         processes.wait(dying, "after_commit")
         assert lake.scan(RAW_EVENTS).collect().height == 200
-        os.kill(idle.pid, signal.SIGCONT)
+        os.kill(pid, signal.SIGCONT)
         eventually(lambda: postgres.rows("SELECT events FROM serving.stream") == [(200,)], seconds=20)
     all_is_well(lake, Sent(first.messages | second.messages), postgres)
 
