@@ -1,0 +1,26 @@
+"""Navigation: which pages there are, and who may see them."""
+
+from pathlib import Path
+
+import streamlit as st
+
+HERE = Path(__file__).parent
+
+st.set_page_config(page_title="Credit risk", page_icon=str(HERE / "icon.svg"), layout="wide")
+
+PAGES = {
+    "Portfolio": [
+        st.Page(HERE / "pages/overview.py", title="Overview", icon=":material/monitoring:", default=True),
+        st.Page(HERE / "pages/vintages.py", title="Vintages", icon=":material/show_chart:"),
+    ],
+    "Decisions": [
+        st.Page(HERE / "pages/watch_list.py", title="Watch list", icon=":material/notifications_active:"),
+        st.Page(HERE / "pages/applicant.py", title="Applicant", icon=":material/person_search:"),
+    ],
+    "Trust": [
+        st.Page(HERE / "pages/model_health.py", title="Model health", icon=":material/verified:"),
+        st.Page(HERE / "pages/pipeline.py", title="Pipeline", icon=":material/account_tree:"),
+    ],
+}
+
+st.navigation(PAGES).run()

@@ -1,0 +1,72 @@
+"""What every page shares: heading, data as of, model version, and states without figures that say what to do."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import polars as pl
+import streamlit as st
+
+from creditrisk_assets.columns import Table
+from creditrisk_assets.resources.delta import LakeError
+from creditrisk_assets.resources.environments import SettingsError
+from creditrisk_assets.serving.errors import ServingError, ServingUnavailableError
+from creditrisk_assets.serving.tables import EmptyTableError
+from dashboard import reading
+
+
+@contextmanager
+def page(title: str, source: Table | None = None) -> Iterator[None]:
+    """Heading with the age of `source` and the model; whatever is missing inside is told, never raised."""
+    try:
+        _heading(title, source)
+        yield
+    except EmptyTableError as error:
+        st.info(str(error), icon=":material/hourglass_empty:")
+    except (LakeError, SettingsError) as error:
+        st.info(f"Nothing to show yet. {_sentence(error)}", icon=":material/database_off:")
+        st.caption("`make demo` fills everything; in the Dagster UI it is the job `batch`.")
+    except (ServingError, ServingUnavailableError) as error:
+        st.warning(f"PostgreSQL cannot be read. {_sentence(error)}", icon=":material/cloud_off:")
+
+
+def _sentence(error: Exception) -> str:
+    text = str(error)
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _heading(title: str, source: Table | None) -> None:
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
+        st.title(title, anchor=False)
+        st.caption(" · ".join(_told(source)), width="content")
+
+
+def _told(source: Table | None) -> list[str]:
+    told, served = [], reading.tables()
+    if source is not None and served.exists(source):
+        told.append(f"Data as of {served.as_of(source):%Y-%m-%d %H:%M} UTC")
+    model = reading.model_version()
+    told.append(f"Model {model:%Y-%m-%d}" if model is not None else "No model yet")
+    return told
+
+
+def downloads(frame: pl.DataFrame, name: str) -> None:
+    """What is on screen, as CSV and as parquet."""
+    import io
+
+    stamp = f"{datetime.now(UTC):%Y%m%d}"
+    with st.container(horizontal=True, gap="small"):
+        st.download_button(
+            "CSV", lambda: frame.write_csv().encode(), f"{name}_{stamp}.csv", "text/csv",
+            key=f"{name}-csv", icon=":material/download:", on_click="ignore",
+        )  # fmt: skip
+
+        def parquet() -> bytes:
+            sink = io.BytesIO()
+            frame.write_parquet(sink)
+            return sink.getvalue()
+
+        st.download_button(
+            "Parquet", parquet, f"{name}_{stamp}.parquet", "application/vnd.apache.parquet",
+            key=f"{name}-parquet", icon=":material/download:", on_click="ignore",
+        )  # fmt: skip
