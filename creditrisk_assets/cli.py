@@ -118,6 +118,24 @@ def postgres(port: int, data: Path | None) -> None:
 
 
 @main.command()
+@click.option("--port", type=click.IntRange(1, 65535), default=8501, show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where it listens.")
+@click.option("--without-login", is_flag=True, help="Listen to other machines although nobody has to log in.")
+def dashboard(port: int, host: str, without_login: bool) -> None:
+    """Show the dashboard until Ctrl-C."""
+    import os
+
+    from creditrisk_assets.local.dashboard import OpenDashboardError, command, login_configured, refuse_open
+
+    try:
+        refuse_open(host, has_login=without_login or login_configured())
+    except OpenDashboardError as error:
+        raise click.ClickException(str(error)) from error
+    asked = command(host, port)
+    os.execv(asked[0], asked)  # noqa: S606 - this very interpreter
+
+
+@main.command()
 def migrate() -> None:
     """Bring the serving tables of CREDITRISK_POSTGRES_URL to this version.
 

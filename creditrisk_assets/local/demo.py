@@ -113,6 +113,9 @@ def _serve(home: Home, book: Path | None, port: int, watch: Stopwatch, say: Say)
     url = f"http://{LOOPBACK}:{port}"
     with Supervisor(home.data / "logs") as supervisor:
         services = live.start_services(home, supervisor)
+        dashboard = live.start_dashboard(supervisor, url)
+        if supervisor.wait_until_ready(dashboard, READY_SECONDS):
+            say(f"Dashboard: {str(dashboard.url).removesuffix('/_stcore/health')}")
         with watch.stage("behaviour", "what customers do before they default"):
             live.learn_behaviour(home, say)
         if not all(supervisor.wait_until_ready(child, READY_SECONDS) for child in services):

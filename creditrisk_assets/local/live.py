@@ -14,6 +14,7 @@ from creditrisk_assets.serving.errors import ServingUnavailableError
 
 Say = Callable[[str], None]
 
+DAGSTER_URL, OFFICER = "CREDITRISK_DAGSTER_URL", "CREDITRISK_DASHBOARD_OFFICER"
 KAFKA, POSTGRES = "CREDITRISK_KAFKA_BOOTSTRAP", "CREDITRISK_POSTGRES_URL"
 PARTITIONS = 4
 RATE, CUSTOMERS, SEED = 20, 500, 11
@@ -45,6 +46,14 @@ def start_services(home: Home, supervisor: Supervisor) -> list[Child]:
         command = program("broker", "--port", str(port), "--data", str(home.data / "broker"), *topics)
         children.append(supervisor.start("broker", command, f"tcp://{LOOPBACK}:{port}"))
     return children
+
+
+def start_dashboard(supervisor: Supervisor, dagster_url: str) -> Child:
+    """The dashboard over the demo's lake; whoever opens it may override decisions, under the name of demo."""
+    port = free_port(8501)
+    note({DAGSTER_URL: dagster_url, OFFICER: "demo"})
+    command = program("dashboard", "--port", str(port))
+    return supervisor.start("dashboard", command, f"http://{LOOPBACK}:{port}/_stcore/health")
 
 
 def start_producer(supervisor: Supervisor, book: Path | None) -> Child:
