@@ -2,9 +2,11 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 import polars as pl
 from deltalake import DeltaTable
@@ -14,6 +16,12 @@ from creditrisk_assets.resources.delta import Lake, LakeError
 
 AGE = 1.0
 """Seconds for which the newest version of a table is taken to be the newest."""
+KEPT = 256
+"""Results of `derived` kept; the one unused for longest goes first."""
+UPKEEP = frozenset({"OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "ADD CONSTRAINT", "FSCK"})
+"""Commits that change no row."""
+
+T = TypeVar("T")
 
 
 class EmptyTableError(LakeError):
@@ -26,11 +34,21 @@ class _Known:
 
     handle: DeltaTable
     looked_at: float
+    identity: tuple[str, int] = field(init=False)
     frames: dict[tuple[str, int], pl.DataFrame] = field(default_factory=dict)
+    facts: "Facts | None" = None
 
-    @property
-    def identity(self) -> tuple[str, int]:
-        return str(self.handle.metadata().id), self.handle.version()
+    def __post_init__(self) -> None:
+        self.identity = str(self.handle.metadata().id), self.handle.version()
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A table from its log: newest version, rows, and when rows last changed, UTC."""
+
+    version: int
+    rows: int
+    changed: datetime
 
 
 class ServedTables:
@@ -39,6 +57,7 @@ class ServedTables:
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
         self._known: dict[str, _Known] = {}
+        self._derived: OrderedDict[Hashable, Any] = OrderedDict()
         self._lock = threading.Lock()
 
     def exists(self, table: Table) -> bool:
@@ -54,10 +73,15 @@ class ServedTables:
         return self._looked_at(table).handle.version()
 
     def as_of(self, table: Table) -> datetime:
-        """When the newest version was committed, UTC; LakeError as `version`."""
+        """When rows last changed, UTC; LakeError as `version`."""
+        return self.facts(table).changed
+
+    def facts(self, table: Table) -> Facts:
+        """Version, rows and last change, read from the log once per version; LakeError as `version`."""
         known = self._looked_at(table)
-        stamp = known.handle.history(1)[0]["timestamp"]
-        return datetime.fromtimestamp(stamp / 1000, UTC)
+        if known.facts is None:
+            known.facts = _facts(known.handle)
+        return known.facts
 
     def frame(self, table: Table) -> pl.DataFrame:
         """All rows of the newest version, read once per version: for small tables only, and never to be changed.
@@ -79,6 +103,25 @@ class ServedTables:
             raise EmptyTableError(f"{table.name} holds no row yet: run the batch job, or make demo")
         return found
 
+    def derived(self, make: Callable[..., T], tables: Sequence[Table], *arguments: Hashable) -> T:
+        """make(frame of each table, *arguments), made once for these versions and arguments, never to be changed.
+
+        `make` must be a pure function of the module level. LakeError when a table was never written.
+        """
+        frames = [self.frame(table) for table in tables]
+        key = (make, tuple(self._looked_at(table).identity for table in tables), arguments)
+        with self._lock:
+            if key in self._derived:
+                self._derived.move_to_end(key)
+                found: T = self._derived[key]
+                return found
+        made = make(*frames, *arguments)
+        with self._lock:
+            self._derived[key] = made
+            while len(self._derived) > KEPT:
+                self._derived.popitem(last=False)
+        return made
+
     def rows(self, table: Table, where: pl.Expr, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """The rows of the newest version for which `where` holds, read from the lake each time.
 
@@ -93,6 +136,14 @@ class ServedTables:
                 # Opened anew: a handle that is only brought up to date never notices a table made anew.
                 fresh = _Known(self._lake.open(table), now)
                 if known is not None and known.identity == fresh.identity:
-                    fresh.frames = known.frames
+                    fresh.frames, fresh.facts = known.frames, known.facts
                 known = self._known[table.name] = fresh
             return known
+
+
+def _facts(handle: DeltaTable) -> Facts:
+    commits = handle.history(20)
+    stamp = next((one for one in commits if one.get("operation") not in UPKEEP), commits[-1])["timestamp"]
+    files = pl.DataFrame(handle.get_add_actions())
+    rows = int(files["num_records"].sum()) if files.height else 0
+    return Facts(handle.version(), rows, datetime.fromtimestamp(stamp / 1000, UTC))
