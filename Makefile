@@ -9,7 +9,7 @@ READY := .venv/.ready
 DEMO := $(if $(LOANS),--loans "$(LOANS)") $(if $(ONCE),--once) $(if $(PORT),--port $(PORT))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak lint bench docs figures snapshot lock clean
+.PHONY: help setup demo test browser soak lint bench docs figures snapshot lock clean
 
 help:
 	@echo "make demo [ONCE=1] [LOANS=path]   set up, run the whole pipeline, then show it in the Dagster UI"
@@ -34,8 +34,16 @@ $(READY): requirements.lock pyproject.toml
 demo: setup
 	@$(BIN)/creditrisk demo $(DEMO)
 
-test: setup
+test: setup browser
 	@$(BIN)/python -m pytest $(TESTS)
+
+browser:
+	@{ command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null || \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "Installing Chromium for the tests ..."; \
+			{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; } \
+				>/dev/null 2>&1 || echo "It cannot be installed here: tests in a browser are skipped."; \
+		else echo "No Chromium here: tests in a browser are skipped (Debian and Ubuntu: apt install chromium)."; fi
 
 soak: setup
 	@CREDITRISK_SOAK_KILLS=$(or $(KILLS),200) CREDITRISK_REQUIRE_KAFKA=1 $(BIN)/python -m pytest -n0 --no-cov -s \

@@ -13,10 +13,16 @@ if TYPE_CHECKING:
     from creditrisk_assets.simulation.book import SimulatedBook
     from creditrisk_assets_tests.world import World
 
-pytest_plugins = ["creditrisk_assets_tests.serving.databases", "creditrisk_assets_tests.streaming.running"]
+pytest_plugins = [
+    f"creditrisk_assets_tests.{part}" for part in ("serving.databases", "streaming.running", "dashboard.browsing")
+]
 
 PROJECT = Path(__file__).parent.parent
-OURS = ("CREDITRISK_SHARED", "CREDITRISK_REQUIRE_SHARED", "CREDITRISK_REQUIRE_KAFKA", "CREDITRISK_SOAK_KILLS")
+OURS = (
+    "CREDITRISK_SHARED",
+    "CREDITRISK_SOAK_KILLS",
+    *(f"CREDITRISK_REQUIRE_{it}" for it in ("SHARED", "KAFKA", "BROWSER")),
+)
 
 # Neither the caller's settings nor the book of a demo reach the tests; partitions are read once, at import.
 environments.Settings.model_config["env_file"] = ()

@@ -8,7 +8,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -57,13 +57,21 @@ class Supervisor:
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._stop = True
 
-    def start(self, name: str, command: Sequence[str], url: str | None = None) -> Child:
-        """Start `command`; its output goes to NAME.log."""
+    def start(
+        self,
+        name: str,
+        command: Sequence[str],
+        url: str | None = None,
+        environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+    ) -> Child:
+        """Start `command`, in this environment and folder unless others are given; its output goes to NAME.log."""
         log = self._logs / f"{name}.log"
         with log.open("wb") as sink:
             process = subprocess.Popen(
-                list(command), stdout=sink, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True
-            )
+                list(command), stdout=sink, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                start_new_session=True, env=environment, cwd=folder,
+            )  # fmt: skip
         child = Child(name, process, log, url)
         self._children.append(child)
         return child
