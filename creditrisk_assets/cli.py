@@ -139,8 +139,9 @@ def dashboard(port: int, host: str, without_login: bool) -> None:
 def migrate() -> None:
     """Bring the serving tables of CREDITRISK_POSTGRES_URL to this version.
 
-    The roles creditrisk_writer and creditrisk_reader may log in when their passwords are set in
-    CREDITRISK_POSTGRES_WRITER_PASSWORD and CREDITRISK_POSTGRES_READER_PASSWORD.
+    The roles creditrisk_writer, creditrisk_reader and creditrisk_officer may log in when their passwords are set
+    in CREDITRISK_POSTGRES_WRITER_PASSWORD, CREDITRISK_POSTGRES_READER_PASSWORD and
+    CREDITRISK_POSTGRES_OFFICER_PASSWORD.
     """
     from creditrisk_assets.serving.connection import connect, role_passwords
     from creditrisk_assets.serving.errors import ServingError

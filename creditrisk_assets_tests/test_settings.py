@@ -53,6 +53,10 @@ VALUES: list[tuple[str, str, object]] = [
     ("postgres_url", "postgresql://me:secret@host/risk", SecretStr("postgresql://me:secret@host/risk")),
     ("postgres_writer_password", "told to nobody", SecretStr("told to nobody")),
     ("postgres_reader_password", "told to nobody", SecretStr("told to nobody")),
+    ("postgres_officer_password", "told to nobody", SecretStr("told to nobody")),
+    ("dashboard_officer", "demo", "demo"),
+    ("viewer_groups", "risk, audit", "risk, audit"),
+    ("officer_groups", "credit", "credit"),
 ]
 BAD = [
     ("first_vintage", "June 2007", "'June 2007' is not a month; write it as 2011-01"),

@@ -99,6 +99,10 @@ class Settings(BaseSettings):
     postgres_url: SecretStr | None = None
     postgres_writer_password: SecretStr | None = None
     postgres_reader_password: SecretStr | None = None
+    postgres_officer_password: SecretStr | None = None
+    dashboard_officer: str | None = None
+    viewer_groups: str | None = None
+    officer_groups: str | None = None
 
     @model_validator(mode="after")
     def _in_order(self) -> "Settings":

@@ -11,11 +11,12 @@ from creditrisk_assets.resources.environments import SettingsError, settings
 from creditrisk_assets.serving.errors import told
 
 VARIABLE = "CREDITRISK_POSTGRES_URL"
-WRITER, READER = "creditrisk_writer", "creditrisk_reader"
+WRITER, READER, OFFICER = "creditrisk_writer", "creditrisk_reader", "creditrisk_officer"
+ROLES = {"writer": WRITER, "reader": READER, "officer": OFFICER}
 READER_TIMEOUT = "15s"
 CONNECT_SECONDS = 5
 
-Role = Literal["owner", "writer", "reader"]
+Role = Literal["owner", "writer", "reader", "officer"]
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 _SCHEME = re.compile(r"\Apostgres(?:ql)?(?:\+[a-z0-9]+)?://", re.IGNORECASE)
@@ -58,7 +59,11 @@ def wanted_url() -> SecretStr:
 def role_passwords() -> dict[str, SecretStr]:
     """Passwords of the roles that should be able to log in, by role."""
     values = settings()
-    found = {WRITER: values.postgres_writer_password, READER: values.postgres_reader_password}
+    found = {
+        WRITER: values.postgres_writer_password,
+        READER: values.postgres_reader_password,
+        OFFICER: values.postgres_officer_password,
+    }
     return {role: password for role, password in found.items() if password is not None}
 
 
@@ -85,8 +90,10 @@ def sqlalchemy_url(url: SecretStr) -> str:
 def _become(connection: Connection, role: Role) -> None:
     # Plans are short and rows many: compiling queries costs more than it saves.
     wishes = ["SET timezone = 'UTC'", "SET jit = off"]
-    if role == "reader":  # its login may be a member of the role, and then it is not told by itself
-        wishes += ["SET default_transaction_read_only = on", f"SET statement_timeout = '{READER_TIMEOUT}'"]
+    # A login may be a member of its role, and then it is not told what the role is told.
+    if role in ("reader", "officer"):
+        wishes += [f"SET statement_timeout = '{READER_TIMEOUT}'"]
+        wishes += [f"SET default_transaction_read_only = {'on' if role == 'reader' else 'off'}"]
     if role != "owner":
-        wishes += [f"SET ROLE {WRITER if role == 'writer' else READER}"]
+        wishes += [f"SET ROLE {ROLES[role]}"]
     connection.execute(sql.SQL("; ".join(wishes)))

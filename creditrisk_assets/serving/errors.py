@@ -37,7 +37,8 @@ def told() -> Iterator[None]:
     except (errors.InsufficientPrivilege, errors.ReadOnlySqlTransaction) as error:
         raise ServingError(
             f"PostgreSQL does not allow it ({_first(error)}): CREDITRISK_POSTGRES_URL must name the owner, or a member "
-            "of creditrisk_writer for the stream and of creditrisk_reader for those who only look"
+            "of creditrisk_writer for the stream, of creditrisk_officer for those who override decisions and of "
+            "creditrisk_reader for those who only look"
         ) from error
     except errors.QueryCanceled as error:
         raise ServingError(f"PostgreSQL gave up ({_first(error)}): ask for less") from error

@@ -1,11 +1,11 @@
-"""Who may do what: the stream writes as creditrisk_writer, everyone else reads as creditrisk_reader."""
+"""Who may do what: the stream writes as creditrisk_writer, an officer adds overrides, everyone else only reads."""
 
 from collections.abc import Mapping
 
 from psycopg import errors, sql
 from pydantic import SecretStr
 
-from creditrisk_assets.serving.connection import READER, READER_TIMEOUT, WRITER, Connection
+from creditrisk_assets.serving.connection import OFFICER, READER, READER_TIMEOUT, WRITER, Connection
 from creditrisk_assets.serving.errors import MigrationError
 
 _CREATE = sql.SQL("""
@@ -20,7 +20,12 @@ _LIMITS = {
     READER: (
         sql.SQL("ALTER ROLE {role} SET default_transaction_read_only = on"),
         sql.SQL("ALTER ROLE {role} SET statement_timeout = {timeout}"),
-    )
+    ),
+    # Who decides also looks, and may then do so as those who only look.
+    OFFICER: (
+        sql.SQL("ALTER ROLE {role} SET statement_timeout = {timeout}"),
+        sql.SQL("GRANT {reader} TO {role}"),
+    ),
 }
 _MEMBER = "SELECT 1 FROM pg_roles WHERE rolname = %s AND pg_has_role(current_user, oid, 'MEMBER')"
 
@@ -31,7 +36,7 @@ def ensure_roles(connection: Connection, passwords: Mapping[str, SecretStr]) -> 
     MigrationError with the statements for an administrator when the owner may not make roles.
     """
     try:
-        for role in (WRITER, READER):
+        for role in (WRITER, READER, OFFICER):
             if connection.execute(_MEMBER, (role,)).fetchone() is None:
                 _make(connection, role)
             if role in passwords:
@@ -39,13 +44,16 @@ def ensure_roles(connection: Connection, passwords: Mapping[str, SecretStr]) -> 
     except errors.InsufficientPrivilege as error:
         raise MigrationError(
             f"this login may not make roles ({error.diag.message_primary}). Let an administrator run: "
-            f"CREATE ROLE {WRITER}; CREATE ROLE {READER}; GRANT {WRITER}, {READER} TO the owner; "
+            f"CREATE ROLE {WRITER}; CREATE ROLE {READER}; CREATE ROLE {OFFICER}; GRANT {READER} TO {OFFICER}; "
+            f"GRANT {WRITER}, {READER}, {OFFICER} TO the owner; "
             f"ALTER ROLE {READER} SET default_transaction_read_only = on; then migrate without their passwords"
         ) from error
 
 
 def _make(connection: Connection, role: str) -> None:
-    named = {"role": sql.Identifier(role), "timeout": sql.Literal(READER_TIMEOUT)}
+    named = {
+        "role": sql.Identifier(role), "reader": sql.Identifier(READER), "timeout": sql.Literal(READER_TIMEOUT)
+    }  # fmt: skip
     for statement in (_CREATE, _GRANT, *_LIMITS.get(role, ())):
         connection.execute(statement.format(**named))
 

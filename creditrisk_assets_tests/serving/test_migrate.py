@@ -136,7 +136,7 @@ def test_an_owner_who_may_not_make_roles_is_told_what_an_administrator_must_run(
             with connect("owner", url) as connection:
                 with pytest.raises(MigrationError, match="Let an administrator run: CREATE ROLE creditrisk_writer"):
                     migrate(connection)
-                admin.execute("GRANT creditrisk_writer, creditrisk_reader TO plain")
+                admin.execute("GRANT creditrisk_writer, creditrisk_reader, creditrisk_officer TO plain")
                 assert migrate(connection) == OURS
             admin.execute("DROP SCHEMA serving CASCADE")
         finally:
