@@ -99,22 +99,31 @@ class Supervisor:
             look()
             time.sleep(0.5)
 
+    def end(self, child: Child) -> None:
+        """End one child, as `stop` ends all."""
+        self._children.remove(child)
+        _end([child])
+
     def stop(self) -> None:
         """End every process group: politely, then by force."""
-        for child in self._children:
-            _signal_group(child, signal.SIGTERM)
-        deadline = time.monotonic() + GRACE_SECONDS
-        for child in self._children:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                child.process.wait(max(0.1, deadline - time.monotonic()))
-        for child in self._children:
-            _signal_group(child, signal.SIGKILL)  # grandchildren that outlived their parent
-            child.process.wait()
+        _end(self._children)
 
     def _check(self, child: Child) -> None:
         code = child.process.poll()
         if code is not None and not self._stop:
             raise ChildError(f"{child.name} ended with code {code}; see {child.log}")
+
+
+def _end(children: Sequence[Child]) -> None:
+    for child in children:
+        _signal_group(child, signal.SIGTERM)
+    deadline = time.monotonic() + GRACE_SECONDS
+    for child in children:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.process.wait(max(0.1, deadline - time.monotonic()))
+    for child in children:
+        _signal_group(child, signal.SIGKILL)  # grandchildren that outlived their parent
+        child.process.wait()
 
 
 def _signal_group(child: Child, number: signal.Signals) -> None:

@@ -1,7 +1,6 @@
 """The dashboard as people use it: a real browser, the real application, a lake that was really materialised."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
