@@ -15,6 +15,8 @@ from creditrisk_assets.contracts import (
     MODELS_REFERENCE,
     RAW_EVENTS,
     SCORES_LIVE,
+    SERVING_QUARANTINE,
+    SERVING_ROLL_RATES,
 )
 from creditrisk_assets.models.outcomes import NothingToLearnError, training_vintages
 from creditrisk_assets.partitions import KEY_FORMAT, model_dates, vintages
@@ -77,6 +79,17 @@ score_vintages = dg.define_asset_job(
     selection=dg.AssetSelection.groups("scores") - _stream,
     description="Score some vintages by the latest good model dated before them.",
 )
+_roll_rates = dg.AssetSelection.assets(list(SERVING_ROLL_RATES.key))
+aggregate_vintages = dg.define_asset_job(
+    "aggregate_vintages",
+    selection=dg.AssetSelection.groups("serving") - _roll_rates,
+    description="Add up some vintages for the dashboard, and what was rejected.",
+)
+aggregate_stream = dg.define_asset_job(
+    "aggregate_stream",
+    selection=_roll_rates | dg.AssetSelection.assets(list(SERVING_QUARANTINE.key)),
+    description="Add up for the dashboard how customers of the stream fare, and what was rejected.",
+)
 
 
 @dataclass(frozen=True)
@@ -116,7 +129,7 @@ def batch_stages(found: Sequence[date]) -> list[Stage]:
     stages += [Stage("models", train_models.name, day, day, 1) for day in wanted]
     if wanted:
         stages.append(Stage("scores", score_vintages.name, first, last, len(span)))
-    return stages
+    return [*stages, Stage("serving", aggregate_vintages.name, first, last, len(span))]
 
 
 def _matured(model_date: date, found: Sequence[date]) -> bool:
@@ -202,6 +215,8 @@ JOBS = (
     train_models,
     learn_behaviour,
     score_vintages,
+    aggregate_vintages,
+    aggregate_stream,
     batch,
     drain_stream,
     close_stream_day,

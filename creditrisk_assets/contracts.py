@@ -635,7 +635,7 @@ SERVING_SEGMENTS = Table(
         Column("expected_defaults", Real, "sum of the PDs within twelve months", "loans", nullable=False, low=0),
         Column("expected_loss", Real, "sum of PD within twelve months, amount and the policy's loss given default",
                "USD", nullable=False, low=0),
-        _rows("matured", meaning="loans observed for twelve months at least, or defaulted before"),
+        _rows("matured", meaning="loans observed for twelve months at least"),
         Column("matured_expected_defaults", Real, "sum of their PDs within twelve months", "loans", nullable=False,
                low=0),
         _rows("matured_defaults", meaning="their defaults within twelve months"),
@@ -646,7 +646,9 @@ SERVING_SEGMENTS = Table(
 
 SERVING_LOSS_DRAWS = Table(
     ("serving", "loss_draws"),
-    "Expected loss and defaults of every segment by draw of the posterior: intervals of any sum come from here.",
+    "Expected loss and defaults of every segment by draw of the posterior: intervals of any sum come from here. "
+    "Draws of different models with one number are alike in the level of risk, so sums over vintages add number by "
+    "number.",
     (
         *_segment,
         _rows("loans", meaning="loans scored"),
@@ -715,5 +717,6 @@ TABLES = {
         MODELS_BINNING, MODELS_REFERENCE, MODELS_EVIDENCE, MODELS_LOGISTIC, MODELS_BOOSTING, MODELS_POSTERIOR,
         MODELS_PARAMETERS, MODELS_MOMENTS, MODELS_DIAGNOSTICS, MODELS_BACKTEST, MODELS_COMPARISON, MODELS_BEHAVIOUR,
         SCORES_LOANS, SCORES_LINEAGE, RAW_EVENTS, FEATURES_BEHAVIOUR, SCORES_LIVE,
+        SERVING_SEGMENTS, SERVING_LOSS_DRAWS, SERVING_DEFAULT_CURVES, SERVING_ROLL_RATES, SERVING_QUARANTINE,
     )
 }  # fmt: skip

@@ -12,11 +12,13 @@ from creditrisk_assets.raw import assets as raw
 from creditrisk_assets.raw import sensors
 from creditrisk_assets.resources.environments import resources_for, settings
 from creditrisk_assets.scores import assets as scores
+from creditrisk_assets.serving import assets as serving
+from creditrisk_assets.serving import sensors as serving_sensors
 from creditrisk_assets.streaming import assets as streaming
 from creditrisk_assets.streaming import automation as streaming_automation
 from creditrisk_assets.streaming import sensors as streaming_sensors
 
-STAGES = (raw, features, models, scores, streaming)
+STAGES = (raw, features, models, scores, serving, streaming)
 
 
 def build_defs(*, resource_overrides: Mapping[str, object] | None = None) -> dg.Definitions:
@@ -26,7 +28,7 @@ def build_defs(*, resource_overrides: Mapping[str, object] | None = None) -> dg.
         asset_checks=[*checks.CHECKS, *model_checks.CHECKS],
         jobs=[*automation.JOBS, streaming_automation.keep_stream_quick],
         schedules=streaming_automation.SCHEDULES,
-        sensors=[sensors.landing, streaming_sensors.events],
+        sensors=[sensors.landing, streaming_sensors.events, serving_sensors.stream_totals],
         resources={**resources_for(settings()), **(resource_overrides or {})},
         executor=dg.in_process_executor,
     )

@@ -28,6 +28,7 @@ def test_a_book_is_read_modelled_at_every_date_that_has_matured_vintages_and_sco
         ("models", "2016-01", "2016-01"),
         ("models", "2016-04", "2016-04"),
         ("scores", "2014-01", "2016-04"),
+        ("serving", "2014-01", "2016-04"),
     ]
 
 
@@ -35,7 +36,7 @@ def test_a_book_is_read_modelled_at_every_date_that_has_matured_vintages_and_sco
 def test_model_dates_start_two_years_after_the_first_vintage(count: int, dates: int) -> None:
     stages = batch_stages(months(date(2014, 1, 1), count))
     assert [stage.name for stage in stages[1:]] == (
-        ["references", "evidence", *["models"] * dates, "scores"] if dates else []
+        ["references", "evidence", *["models"] * dates, "scores", "serving"] if dates else ["serving"]
     )
 
 
@@ -44,16 +45,17 @@ def test_a_first_model_date_that_is_set_is_used_though_the_book_is_young(monkeyp
     assert told(batch_stages(months(date(2008, 1, 1), 21)))[1:] == [
         ("references", "2009-07", "2009-10"), ("evidence", "2008-01", "2009-09"),
         ("models", "2009-07", "2009-07"), ("models", "2009-10", "2009-10"), ("scores", "2008-01", "2009-09"),
+        ("serving", "2008-01", "2009-09"),
     ]  # fmt: skip
 
 
 def test_a_gap_in_the_book_is_run_over() -> None:
-    (stage,) = batch_stages([date(2014, 1, 1), date(2014, 6, 1)])
+    stage, _ = batch_stages([date(2014, 1, 1), date(2014, 6, 1)])
     assert (stage.first, stage.last, stage.partitions) == ("2014-01-01", "2014-06-01", 6)
 
 
 def test_months_outside_the_book_are_left_out() -> None:
-    (stage,) = batch_stages([date(2001, 1, 1), date(2014, 6, 1), date(2030, 1, 1)])
+    stage, _ = batch_stages([date(2001, 1, 1), date(2014, 6, 1), date(2030, 1, 1)])
     assert (stage.first, stage.last) == ("2014-06-01", "2014-06-01")
 
 
@@ -73,12 +75,12 @@ def test_a_step_that_fails_ends_the_batch_with_its_reason(tmp_path: Path) -> Non
     assert len(str(error.value).splitlines()) == 1
 
 
-def test_the_batch_of_a_young_book_ends_after_reading_it(tmp_path: Path) -> None:
+def test_the_batch_of_a_young_book_reads_it_and_adds_it_up(tmp_path: Path) -> None:
     rows = [loan(0, issue_d="Mar-2015"), loan(1, issue_d="May-2015")]
     world = World(tmp_path, str(write(tmp_path / "loans.csv", text(rows))))
     with dg.DagsterInstance.ephemeral() as instance:
         assert world.definitions.resolve_job_def("batch").execute_in_process(instance=instance).success
-        assert sorted(run.job_name for run in instance.get_runs()) == ["batch", "close_vintages"]
+        assert sorted(run.job_name for run in instance.get_runs()) == ["aggregate_vintages", "batch", "close_vintages"]
         keys = instance.get_materialized_partitions(dg.AssetKey(["features", "loans"]))
     assert keys == {"2015-03-01", "2015-04-01", "2015-05-01"}
 

@@ -11,6 +11,7 @@ import polars as pl
 from creditrisk_assets.contracts import RAW_LOANS, RAW_LOANS_LEDGER, RAW_LOANS_QUARANTINE
 from creditrisk_assets.partitions import vintages
 from creditrisk_assets.raw.intake import Intake, read_loans
+from creditrisk_assets.raw.reasons import general
 from creditrisk_assets.raw.sources import find_files, names_of
 from creditrisk_assets.resources.lake import DeltaLakeIOManager
 from creditrisk_assets.resources.loan_files import LoanFiles
@@ -72,8 +73,6 @@ def _remarks(intake: Intake) -> dict[str, dg.MetadataValue]:
 
 def _reasons(intake: Intake) -> dg.MetadataValue:
     """The commonest reasons, what differs from record to record left out, as a table."""
-    reasons = intake.quarantine.explode("reasons")["reasons"].drop_nulls().str.replace(r"'.*'", "…")
-    reasons = reasons.str.replace(r"^loan_id: .* is already in .*$", "loan_id: … is already in …")
-    reasons = reasons.str.replace(r"^(\w+): \S+ is not ", "${1}: … is not ")
+    reasons = intake.quarantine.explode("reasons").select(general(pl.col("reasons").drop_nulls()))["reasons"]
     lines = [f"| {reason} | {count} |" for reason, count in reasons.value_counts(sort=True).head(20).rows()]
     return dg.MetadataValue.md("\n".join(["| reason | records |", "|---|---|", *lines]))
