@@ -1,8 +1,135 @@
-"""Overview."""
+"""Overview: how large the book is, what it is expected to lose, and where."""
 
+import polars as pl
 import streamlit as st
 
-from dashboard.page import page
+from creditrisk_assets.contracts import SCORES_LINEAGE, SERVING_LOSS_DRAWS, SERVING_SEGMENTS
+from creditrisk_assets.serving.overview import Overview, overview
+from creditrisk_assets.serving.portfolio import loss_draws
+from dashboard import reading
+from dashboard.charts import portfolio as charts
+from dashboard.figures import KeyFigure, key_figures
+from dashboard.filters import BIND, months, of_the_book, spelled
+from dashboard.page import downloads, page
+from dashboard.tables import bar, count, dollars, heading, in_percent, share
+from dashboard.wording import counted, credible, money, percent, points, relative
 
-with page("Overview"):
-    st.info("This page is being built.")
+SPLITS = {"purpose": "Purpose", "term_months": "Term"}
+SHARES = ("loss_rate_low", "loss_rate_high", "mean_pd", "approved")
+
+
+def figures(shown: Overview) -> list[KeyFigure]:
+    """What a portfolio manager asks for first; every change is one against the period before."""
+    now, before, past = shown.now, shown.before, shown.quarters
+    sure = now.mean_pd
+    return [
+        KeyFigure(
+            "Exposure", money(now.exposure), counted(now.loans, "scored loan"),
+            before and relative(now.exposure, before.exposure), "off", past["exposure"].to_list(),
+            "Amount lent, of the vintages chosen.",
+        ),
+        KeyFigure(
+            "Expected loss, 12 months", money(now.expected_loss.mean), credible(now.expected_loss),
+            before and relative(now.expected_loss.mean, before.expected_loss.mean), "inverse",
+            past["expected_loss"].to_list(),
+            "PD within twelve months, times amount, times the loss given default of the policy; interval from "
+            "whole-book sums by draw of the posterior.",
+        ),
+        KeyFigure(
+            "Mean PD, 12 months", percent(sure.mean if sure else None, 2),
+            credible(sure, lambda share: percent(share, 2)) if sure else "no loan",
+            _moved(sure and sure.mean, before and before.mean_pd and before.mean_pd.mean), "inverse",
+            past["mean_pd"].to_list(), "Mean over loans of the PD within twelve months.",
+        ),
+        KeyFigure(
+            "Approved", percent(now.approved),
+            f"{percent(now.referred)} referred, {percent(now.declined)} declined",
+            _moved(now.approved, before and before.approved), "off", past["approved"].to_list(),
+            "Share of loans that the policy would approve without a person.",
+        ),
+        KeyFigure(
+            "Defaults observed", percent(now.observed_rate, 2),
+            f"{percent(now.expected_rate, 2)} expected of {counted(now.matured, 'matured loan')}",
+            _moved(now.observed_rate, before and before.observed_rate), "inverse",
+            past["observed_rate"].to_list(),
+            "Share of loans observed for twelve months at least that defaulted within twelve months.",
+        ),
+    ]  # fmt: skip
+
+
+def _moved(now: float | None, before: float | None) -> str | int | None:
+    return None if now is None or before is None else points(now, before)
+
+
+def _cards(shown: Overview) -> None:
+    left, right = st.columns([3, 2], gap="small")
+    with left.container(border=True, height="stretch", gap="xsmall"):
+        st.markdown("**PD distribution** of scored loans, by risk band")
+        worst = shown.bands.filter(pl.col("risk_class") == "High")["share"].sum()
+        st.vega_lite_chart(
+            shown.bands, charts.bands(), key="bands",
+            alt=f"Share of loans by risk band; {percent(worst)} of the loans are of high risk, a PD of 10 % or more",
+        )  # fmt: skip
+    with right.container(border=True, height="stretch", gap="xsmall"):
+        st.markdown("**Decisions** of the policy, by quarter of issue")
+        label = pl.format("{} Q{}", pl.col("quarter").dt.year(), pl.col("quarter").dt.quarter())
+        st.vega_lite_chart(
+            shown.decisions.with_columns(label=label), charts.decisions(), key="decisions",
+            alt=f"Shares approved, referred and declined by quarter; now {percent(shown.now.approved)} approved",
+        )  # fmt: skip
+
+
+def _segments(shown: Overview, key: str) -> None:
+    table = shown.segments
+    names = pl.col(key).map_elements(spelled, pl.String) if key == "purpose" else pl.format("{} months", key)
+    table = table.with_columns(names).rename({key: "segment"})
+    most = float(table["loss_rate"].max() or 0.0)  # type: ignore[arg-type]
+    columns = {
+        "segment": heading(SPLITS[key]),
+        "loans": count("Loans"),
+        "exposure": dollars("Exposure"),
+        "expected_loss": dollars("Expected loss"),
+        "loss_rate": bar("Of the exposure", most, help="Expected loss over exposure"),
+        "loss_rate_low": share("90 % from", 2, "Lower end of the 90 % credible interval of the share before"),
+        "loss_rate_high": share("to", 2, "Upper end of the 90 % credible interval"),
+        "mean_pd": share("Mean PD", 2),
+        "approved": share("Approved"),
+        "observed_rate": share("Defaulted", 2, "Of loans observed for twelve months"),
+        "expected_rate": share("Expected", 2, "Defaults expected of the same loans"),
+        "history": st.column_config.LineChartColumn("PD by quarter"),
+    }
+    st.dataframe(
+        in_percent(table, *(name for name in table.columns if name.endswith("_rate") or name in SHARES)),
+        column_config=columns, column_order=list(columns), hide_index=True,
+        height=min(35 * (table.height + 1) + 3, 388), key=f"segments-{key}",
+        alt=f"Segments by {SPLITS[key].lower()}, highest expected loss of the exposure first",
+    )  # fmt: skip
+    downloads(table.drop("history"), f"overview_{key}")
+
+
+with page("Overview", SERVING_SEGMENTS):
+    served = reading.tables()
+    rows, lineage = served.filled(SERVING_SEGMENTS), served.filled(SCORES_LINEAGE)
+    selection = of_the_book(rows, months(lineage))
+    draws = served.derived(loss_draws, (SERVING_LOSS_DRAWS,))
+    split = st.session_state.get("split") or "purpose"
+    shown = served.derived(overview, (SERVING_SEGMENTS, SCORES_LINEAGE), draws, selection, split)
+    if shown.unscored:
+        st.caption(
+            f":material/info: {counted(shown.unscored, 'loan')} of "
+            f"{counted(shown.unscored_vintages, 'vintage')} in this period have no score and are not counted: "
+            "no good model is dated before them."
+        )
+    if not shown.now.loans:
+        st.info("No scored loan is selected: widen the vintages, terms or purposes.", icon=":material/filter_alt_off:")
+    else:
+        key_figures(figures(shown), f"vs prior {selection.months} mo.")
+        _cards(shown)
+        with st.container(border=True, gap="xsmall"):
+            with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+                st.markdown("**Segments**, highest expected loss of the exposure first", width="content")
+                st.segmented_control(
+                    "Split by", list(SPLITS), format_func=SPLITS.__getitem__, key="split", default="purpose",
+                    required=True, label_visibility="collapsed", **BIND,
+                )  # fmt: skip
+            _segments(shown, split)

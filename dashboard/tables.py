@@ -1,0 +1,39 @@
+"""Columns of the tables on screen: a business label and a format for each."""
+
+from typing import Any
+
+import polars as pl
+import streamlit as st
+
+_of = st.column_config
+
+
+def heading(label: str) -> Any:
+    """The pinned first column."""
+    return _of.TextColumn(label, pinned=True)
+
+
+def count(label: str, help: str | None = None) -> Any:
+    """A whole number."""
+    return _of.NumberColumn(label, format="%,d", help=help)
+
+
+def dollars(label: str, help: str | None = None) -> Any:
+    """USD without cents."""
+    return _of.NumberColumn(label, format="$%,d", help=help)
+
+
+def share(label: str, digits: int = 1, help: str | None = None) -> Any:
+    """A share in percent; `in_percent` makes the column ready for it."""
+    return _of.NumberColumn(label, format=f"%.{digits}f %%", help=help)
+
+
+def bar(label: str, most: float, digits: int = 2, help: str | None = None) -> Any:
+    """A share in percent as a bar up to `most`: the one number to compare."""
+    top = max(100 * most, 1e-9)
+    return _of.ProgressColumn(label, format=f"%.{digits}f %%", min_value=0, max_value=top, help=help)
+
+
+def in_percent(frame: pl.DataFrame, *names: str) -> pl.DataFrame:
+    """The frame with these shares in percent, as they are shown; downloads keep the shares."""
+    return frame.with_columns(pl.col(names) * 100)
