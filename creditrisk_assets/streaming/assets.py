@@ -121,6 +121,8 @@ def _telling(context: dg.AssetExecutionContext, pipeline: "Pipeline") -> Callabl
         assert progress.day is not None
         figures, ranges = progress.figures(elapsed), progress.told()
         context.log.info(f"{progress.rows} events, lag {figures['lag']}: {'; '.join(ranges)}")
+        for error in progress.refused.values():
+            context.log.error(f"the other topic goes on: {error}")
         if pipeline.follower is not None and pipeline.follower.error is not None:
             context.log.warning(f"the lake goes on, PostgreSQL follows when it can: {pipeline.follower.error}")
         rows = {RAW_EVENTS: progress.rows, FEATURES_BEHAVIOUR: progress.updated, SCORES_LIVE: progress.scored}

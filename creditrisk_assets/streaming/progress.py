@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from creditrisk_assets.streaming.errors import StreamError
 from creditrisk_assets.streaming.offsets import OffsetRange, Place
 from creditrisk_assets.streaming.pipeline import Step
 
@@ -28,6 +29,7 @@ class Progress:
     updated: int = 0
     ranges: list[OffsetRange] = field(default_factory=list)
     lag: Mapping[Place, int] = field(default_factory=dict)
+    refused: Mapping[str, StreamError] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     _waits: list[NDArray[np.float64]] = field(default_factory=list)
     _under_way: list[tuple[NDArray[np.float64], Callable[[], float | None], dict[str, float]]] = field(
@@ -53,6 +55,7 @@ class Progress:
         self.scored += step.derived.scores.height
         self.updated += step.derived.features.height
         self.lag = step.taken.lag
+        self.refused = step.taken.refused
         self.ranges = joined([*self.ranges, *batch.ranges])
         self._under_way.append((_sent_at(batch.frame), step.visible, step.seconds))
 

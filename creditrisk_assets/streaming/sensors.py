@@ -59,12 +59,13 @@ def events(
 
 
 def _behind(table: Events, log: "Log") -> str:
-    """Where the run at work is, and what is left for it."""
-    positions = _positions(table, log)
-    behind = lag(positions, log.watermarks())
+    """Where the run at work is, what is left for it, and which topics it leaves alone for what they lost."""
+    positions, marks = _positions(table, log), log.watermarks()
+    behind = lag(positions, marks)
     told = [f"{place} at {positions[place].next if place in positions else 'its beginning'}, lag {count}"
             for place, count in sorted(behind.items())]  # fmt: skip
-    return ", ".join(told) or "the broker has none of the topics"
+    lost = losses(positions, marks, _renewed(table, log)).values()
+    return "; ".join([", ".join(told) or "the broker has none of the topics", *map(str, lost)])
 
 
 def _looked(table: Events, log: "Log", values: Settings, plan: Plan, until: float) -> dg.RunRequest | dg.SkipReason:

@@ -1,5 +1,6 @@
 """The job drain_stream as Dagster runs it: what it materialises, tells and refuses, and the checks of its days."""
 
+import logging
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 import pytest
+from kafka import TopicPartition
 
 from creditrisk_assets.automation import QUIET, close_stream_day, close_vintages, drain_stream, score_vintages
 from creditrisk_assets.contracts import (
@@ -20,12 +22,14 @@ from creditrisk_assets.contracts import (
 from creditrisk_assets.partitions import ingest_days
 from creditrisk_assets.resources.delta import LakeError
 from creditrisk_assets.serving.errors import ServingUnavailableError
-from creditrisk_assets.streaming.errors import RangeError
+from creditrisk_assets.streaming.errors import RangeError, RetentionPassedError
 from creditrisk_assets.streaming.offsets import OffsetRange, as_json
 from creditrisk_assets_tests.serving.databases import Database
+from creditrisk_assets_tests.streaming.clients import admin
 from creditrisk_assets_tests.streaming.flowing import Platform, applied, did, partition_of, poison
 from creditrisk_assets_tests.world import World, checked
 
+REMOVED = "offsets 1 to 1: removed by the broker before they were taken"
 TABLES = (RAW_EVENTS, FEATURES_BEHAVIOUR, SCORES_LIVE)
 MESSAGES = [applied(1, "c-1"), did("c-1"), did("c-2"), poison(), applied(2), applied(1, "c-1")]
 NUMBERS = ("good", "bad", "rows", "repeats", "unscored", "lag", "latency_p50", "latency_p95", "latency_max",
@@ -142,6 +146,21 @@ def test_without_a_model_the_run_says_how_many_events_have_no_score(job: Job) ->
     logged = [entry.user_message for entry in job.instance.all_logs(result.run_id) if entry.level >= 30]
     assert any("4 events have no score: either no posterior has passed its gates" in message for message in logged)
     assert job.platform.lake.exists(MODELS_DIAGNOSTICS)
+
+
+def test_a_run_that_takes_one_topic_says_what_the_other_has_lost(job: Job) -> None:
+    job.platform.send(did("c-1"))
+    assert job.drain().success
+    job.platform.send(did("c-1", days=-1), applied(1))
+    bootstrap = job.platform.broker.bootstrap
+    with admin(bootstrap) as client:
+        client.delete_records({TopicPartition(ACTIVITY, partition_of(bootstrap, ACTIVITY)): 2})
+    with pytest.raises(RetentionPassedError):  # once nothing else is left to take
+        job.drain()
+    assert job.rows()[0] == 2
+    (run, *_) = job.instance.get_runs(limit=1)
+    errors = [entry.user_message for entry in job.instance.all_logs(run.run_id) if entry.level == logging.ERROR]
+    assert any(REMOVED in message for message in errors)
 
 
 def day_of(job: Job) -> date:

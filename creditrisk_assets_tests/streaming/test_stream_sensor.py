@@ -230,6 +230,16 @@ def test_topics_that_lost_nothing_go_on_meanwhile(sensor: Sensor) -> None:
     assert next(iter(json.loads(request.tags["creditrisk/ranges"]))).startswith(APPLICATIONS)
 
 
+def test_a_loss_is_named_in_the_ticks_beside_a_run_that_the_other_topic_keeps_at_work(sensor: Sensor) -> None:
+    lose(sensor)
+    sensor.platform.send(applied(1))
+    sensor.run()
+    told = sensor.skipped()
+    assert told.startswith("a run is at work")
+    assert "offsets 1 to 3: removed by the broker before" in told
+    assert REMEDY in told
+
+
 @pytest.mark.parametrize("now", [0, 1, 3], ids=["shorter", "as long", "longer"])
 def test_a_topic_made_anew_fails_the_tick_with_the_remedy(sensor: Sensor, now: int) -> None:
     sensor.platform.send(did("c-1"))
