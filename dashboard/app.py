@@ -4,6 +4,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from dashboard import access
+
 HERE = Path(__file__).parent
 
 st.set_page_config(page_title="Credit risk", page_icon=str(HERE / "icon.svg"), layout="wide")
@@ -23,4 +25,9 @@ PAGES = {
     ],
 }
 
-st.navigation(PAGES).run()
+DOOR = st.Page(access.door, title="Credit risk", url_path="login")
+
+if isinstance(access.visitor(), access.Visitor):
+    st.navigation(PAGES).run()
+else:  # no page has a name before somebody may look
+    st.navigation([DOOR], position="hidden").run()

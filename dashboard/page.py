@@ -12,12 +12,13 @@ from creditrisk_assets.resources.delta import LakeError
 from creditrisk_assets.resources.environments import SettingsError
 from creditrisk_assets.serving.errors import ServingError, ServingUnavailableError
 from creditrisk_assets.serving.tables import EmptyTableError
-from dashboard import reading
+from dashboard import access, reading
 
 
 @contextmanager
 def page(title: str, source: Table | None = None) -> Iterator[None]:
-    """Heading with the age of `source` and the model; whatever is missing inside is told, never raised."""
+    """Heading with the age of `source` and the model, for those who may look; what is missing is told, never raised."""
+    access.admit()
     try:
         _heading(title, source)
         yield
