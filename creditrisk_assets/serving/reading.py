@@ -37,7 +37,23 @@ OFFSETS = {
     "topic": pl.String, "epoch": pl.Int32, "partition": pl.Int32, "end_offset": pl.Int64, "updated_at": _INSTANT,
 }  # fmt: skip
 
+FLAGGED_FIRST = ("decline", "refer", "approve")
+RECENT = 5_000
+"""Decisions among which the latest of a kind are looked for: a rare kind must not read them all."""
+
 _KIND = "(%(kind)s::text IS NULL OR live.kind = %(kind)s)"
+
+
+_RECENT = """
+    SELECT subject, kind, topic, epoch, partition, "offset", ingested_at
+    FROM serving.decisions ORDER BY ingested_at DESC LIMIT %(recent)s
+"""
+_ONE_DECISION = f"""
+    FROM serving.live_risk AS live
+    WHERE live.decision = %(decision)s AND {_KIND}
+    ORDER BY pd_step DESC, pd DESC, ingested_at DESC, subject
+    LIMIT %(limit)s
+"""
 
 
 def newest(connection: Connection, limit: int = 100, kind: Kind | None = None) -> pl.DataFrame:
@@ -69,6 +85,38 @@ def worst(connection: Connection, limit: int = 100, kind: Kind | None = None) ->
         """,
         {"limit": limit, "kind": kind},
     )
+
+
+def latest(
+    connection: Connection, limit: int = 100, kind: Kind | None = None, decision: str | None = None
+) -> pl.DataFrame:
+    """The rows of live_risk that changed last, newest first, among the newest `RECENT` decisions."""
+    return _answer(
+        connection,
+        RISK,
+        f"""
+        FROM ({_RECENT}) AS decided
+        JOIN serving.live_risk AS live USING (subject, kind, topic, epoch, partition, "offset")
+        WHERE {_KIND} AND (%(decision)s::text IS NULL OR live.decision = %(decision)s)
+        ORDER BY decided.ingested_at DESC, topic, partition, "offset" DESC
+        LIMIT %(limit)s
+        """,
+        {"limit": limit, "kind": kind, "decision": decision, "recent": RECENT},
+    )
+
+
+def flagged(
+    connection: Connection, limit: int = 100, kind: Kind | None = None, decision: str | None = None
+) -> pl.DataFrame:
+    """Everyone, declined before referred before approved, each from the highest PD down; of equal ones the newest."""
+    parts: list[pl.DataFrame] = []
+    for wanted in FLAGGED_FIRST if decision is None else (decision,):
+        room = limit - sum(part.height for part in parts)
+        if not room:
+            break
+        values = {"limit": room, "kind": kind, "decision": wanted}
+        parts.append(_answer(connection, RISK, _ONE_DECISION, values))
+    return pl.concat(parts)
 
 
 def one(connection: Connection, subject: str) -> pl.DataFrame:
