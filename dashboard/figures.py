@@ -17,7 +17,7 @@ class KeyFigure:
     delta: str | int | None = None
     meaning: Literal["normal", "inverse", "off"] = "off"
     history: Sequence[float | None] = ()
-    help: str | None = None
+    meant: str | None = None
 
 
 def key_figures(figures: Sequence[KeyFigure], compared_with: str) -> None:
@@ -27,7 +27,7 @@ def key_figures(figures: Sequence[KeyFigure], compared_with: str) -> None:
             known = [value for value in figure.history if value is not None]
             with st.container(border=True, gap=None, height="stretch"):
                 st.metric(
-                    figure.label, figure.value, figure.delta, delta_color=figure.meaning, help=figure.help,
+                    figure.label, figure.value, figure.delta, delta_color=figure.meaning, help=figure.meant,
                     chart_data=known if len(known) > 1 else None, chart_type="line",
                     delta_description=compared_with if figure.delta is not None else None,
                 )  # fmt: skip

@@ -48,11 +48,7 @@ def period(known: list[date], first: date, last: date, keys: tuple[str, str] = (
 def terms(frame: pl.DataFrame) -> tuple[int, ...]:
     """Terms wanted, none of them meaning all."""
     known = frame["term_months"].unique().sort().to_list()
-    return tuple(
-        st.pills(
-            "Term", known, selection_mode="multi", key="term", format_func=lambda term: f"{term} months", **BIND
-        )
-    )  # fmt: skip
+    return tuple(st.pills("Term in months", known, selection_mode="multi", key="term", **BIND))
 
 
 def spelled(name: str) -> str:

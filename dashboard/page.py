@@ -71,3 +71,8 @@ def downloads(frame: pl.DataFrame, name: str) -> None:
             "Parquet", parquet, f"{name}_{stamp}.parquet", "application/vnd.apache.parquet",
             key=f"{name}-parquet", icon=":material/download:", on_click="ignore",
         )  # fmt: skip
+
+
+def theme() -> str:
+    """light or dark, as the visitor sees it."""
+    return st.context.theme.type or "light"

@@ -13,25 +13,25 @@ def heading(label: str) -> Any:
     return _of.TextColumn(label, pinned=True)
 
 
-def count(label: str, help: str | None = None) -> Any:
+def count(label: str, told: str | None = None) -> Any:
     """A whole number."""
-    return _of.NumberColumn(label, format="%,d", help=help)
+    return _of.NumberColumn(label, format="%,d", help=told)
 
 
-def dollars(label: str, help: str | None = None) -> Any:
+def dollars(label: str, told: str | None = None) -> Any:
     """USD without cents."""
-    return _of.NumberColumn(label, format="$%,d", help=help)
+    return _of.NumberColumn(label, format="$%,d", help=told)
 
 
-def share(label: str, digits: int = 1, help: str | None = None) -> Any:
+def share(label: str, digits: int = 1, told: str | None = None) -> Any:
     """A share in percent; `in_percent` makes the column ready for it."""
-    return _of.NumberColumn(label, format=f"%.{digits}f %%", help=help)
+    return _of.NumberColumn(label, format=f"%.{digits}f %%", help=told)
 
 
-def bar(label: str, most: float, digits: int = 2, help: str | None = None) -> Any:
+def bar(label: str, most: float, digits: int = 2, told: str | None = None) -> Any:
     """A share in percent as a bar up to `most`: the one number to compare."""
     top = max(100 * most, 1e-9)
-    return _of.ProgressColumn(label, format=f"%.{digits}f %%", min_value=0, max_value=top, help=help)
+    return _of.ProgressColumn(label, format=f"%.{digits}f %%", min_value=0, max_value=top, help=told)
 
 
 def in_percent(frame: pl.DataFrame, *names: str) -> pl.DataFrame:

@@ -1,5 +1,7 @@
 """Figures in words: the same money, shares and changes on every page."""
 
+from collections.abc import Callable
+
 from creditrisk_assets.serving.portfolio import Estimate
 
 FLAT = 0.005
@@ -16,12 +18,11 @@ def money(value: float) -> str:
 
 def percent(share: float | None, digits: int = 1) -> str:
     """A share in percent, a dash where there is none."""
-    return "–" if share is None else f"{100 * share:.{digits}f} %"
+    return "-" if share is None else f"{100 * share:.{digits}f} %"
 
 
-def credible(estimate: Estimate, spell: object = money) -> str:
+def credible(estimate: Estimate, spell: Callable[[float], str] = money) -> str:
     """The interval of an estimate in words."""
-    assert callable(spell)
     return f"90 % credible {spell(estimate.low)} to {spell(estimate.high)}"
 
 

@@ -1,6 +1,7 @@
 """The book in figures: what the overview shows of the rows of serving/segments and serving/loss_draws it is given."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -21,7 +22,7 @@ BANDS = pl.DataFrame(
         "band": pl.Series(range(1, 9), dtype=pl.Int32),
         "pd_range": [
             f"< {100 * BAND_EDGES[0]:g} %",
-            *(f"{100 * low:g}–{100 * high:g} %" for low, high in zip(BAND_EDGES, BAND_EDGES[1:], strict=False)),
+            *(f"{100 * low:g}-{100 * high:g} %" for low, high in pairwise(BAND_EDGES)),
             f"≥ {100 * BAND_EDGES[-1]:g} %",
         ],
         "risk_class": [name for name in CLASSES for _ in range(2)],
@@ -65,7 +66,7 @@ class Totals:
 class LossDraws:
     """Rows of serving/loss_draws as matrices (rows, draws); `keys` holds their other columns and the row number.
 
-    Draw i of one model is added to draw i of any other: their errors are taken to be independent.
+    Draws of one number are alike in the level of risk whatever their model, so sums go number by number.
     """
 
     keys: pl.DataFrame

@@ -8,10 +8,14 @@ from creditrisk_assets.serving.portfolio import CLASSES
 Spec = dict[str, Any]
 
 BLUE, SKY, ORANGE, RED, GREEN, GREY = "#3b7fb8", "#8fb8d8", "#e69f00", "#c8451b", "#2b9c7a", "#8a949e"
+INK = {"light": "#1c2733", "dark": "#e4e9ee"}
+"""Colour of words inside a chart, by theme."""
 RISK = {"domain": list(CLASSES), "range": [BLUE, SKY, ORANGE, RED]}
 DECIDED = {"domain": list(DECISIONS), "range": [BLUE, ORANGE, RED]}
-LEGEND: Spec = {"orient": "top", "direction": "horizontal", "title": None, "symbolType": "square", "offset": 4,
-                "padding": 0}  # fmt: skip
+LEGEND: Spec = {
+    "orient": "top", "direction": "horizontal", "title": None, "titleOrient": "left", "titlePadding": 0,
+    "symbolType": "square", "symbolOpacity": 1, "offset": 4, "padding": 0,
+}  # fmt: skip
 
 
 def framed(height: int, **parts: Any) -> Spec:

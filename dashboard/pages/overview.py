@@ -14,7 +14,7 @@ from dashboard.page import downloads, page
 from dashboard.tables import bar, count, dollars, heading, in_percent, share
 from dashboard.wording import counted, credible, money, percent, points, relative
 
-SPLITS = {"purpose": "Purpose", "term_months": "Term"}
+SPLITS = {"Purpose": "purpose", "Term": "term_months"}
 SHARES = ("loss_rate_low", "loss_rate_high", "mean_pd", "approved")
 
 
@@ -25,12 +25,12 @@ def figures(shown: Overview) -> list[KeyFigure]:
     return [
         KeyFigure(
             "Exposure", money(now.exposure), counted(now.loans, "scored loan"),
-            before and relative(now.exposure, before.exposure), "off", past["exposure"].to_list(),
+            relative(now.exposure, before.exposure) if before else None, "off", past["exposure"].to_list(),
             "Amount lent, of the vintages chosen.",
         ),
         KeyFigure(
             "Expected loss, 12 months", money(now.expected_loss.mean), credible(now.expected_loss),
-            before and relative(now.expected_loss.mean, before.expected_loss.mean), "inverse",
+            relative(now.expected_loss.mean, before.expected_loss.mean) if before else None, "inverse",
             past["expected_loss"].to_list(),
             "PD within twelve months, times amount, times the loss given default of the policy; interval from "
             "whole-book sums by draw of the posterior.",
@@ -38,19 +38,19 @@ def figures(shown: Overview) -> list[KeyFigure]:
         KeyFigure(
             "Mean PD, 12 months", percent(sure.mean if sure else None, 2),
             credible(sure, lambda share: percent(share, 2)) if sure else "no loan",
-            _moved(sure and sure.mean, before and before.mean_pd and before.mean_pd.mean), "inverse",
+            _moved(sure.mean if sure else None, before.mean_pd.mean if before and before.mean_pd else None), "inverse",
             past["mean_pd"].to_list(), "Mean over loans of the PD within twelve months.",
         ),
         KeyFigure(
             "Approved", percent(now.approved),
             f"{percent(now.referred)} referred, {percent(now.declined)} declined",
-            _moved(now.approved, before and before.approved), "off", past["approved"].to_list(),
+            _moved(now.approved, before.approved if before else None), "off", past["approved"].to_list(),
             "Share of loans that the policy would approve without a person.",
         ),
         KeyFigure(
             "Defaults observed", percent(now.observed_rate, 2),
             f"{percent(now.expected_rate, 2)} expected of {counted(now.matured, 'matured loan')}",
-            _moved(now.observed_rate, before and before.observed_rate), "inverse",
+            _moved(now.observed_rate, before.observed_rate if before else None), "inverse",
             past["observed_rate"].to_list(),
             "Share of loans observed for twelve months at least that defaulted within twelve months.",
         ),
@@ -65,7 +65,7 @@ def _cards(shown: Overview) -> None:
     left, right = st.columns([3, 2], gap="small")
     with left.container(border=True, height="stretch", gap="xsmall"):
         st.markdown("**PD distribution** of scored loans, by risk band")
-        worst = shown.bands.filter(pl.col("risk_class") == "High")["share"].sum()
+        worst = float(shown.bands.filter(pl.col("risk_class") == "High")["share"].sum())
         st.vega_lite_chart(
             shown.bands, charts.bands(), key="bands",
             alt=f"Share of loans by risk band; {percent(worst)} of the loans are of high risk, a PD of 10 % or more",
@@ -79,17 +79,17 @@ def _cards(shown: Overview) -> None:
         )  # fmt: skip
 
 
-def _segments(shown: Overview, key: str) -> None:
-    table = shown.segments
+def _segments(shown: Overview, split: str) -> None:
+    table, key = shown.segments, SPLITS[split]
     names = pl.col(key).map_elements(spelled, pl.String) if key == "purpose" else pl.format("{} months", key)
     table = table.with_columns(names).rename({key: "segment"})
     most = float(table["loss_rate"].max() or 0.0)  # type: ignore[arg-type]
     columns = {
-        "segment": heading(SPLITS[key]),
+        "segment": heading(split),
         "loans": count("Loans"),
         "exposure": dollars("Exposure"),
         "expected_loss": dollars("Expected loss"),
-        "loss_rate": bar("Of the exposure", most, help="Expected loss over exposure"),
+        "loss_rate": bar("Of the exposure", most, told="Expected loss over exposure"),
         "loss_rate_low": share("90 % from", 2, "Lower end of the 90 % credible interval of the share before"),
         "loss_rate_high": share("to", 2, "Upper end of the 90 % credible interval"),
         "mean_pd": share("Mean PD", 2),
@@ -101,8 +101,8 @@ def _segments(shown: Overview, key: str) -> None:
     st.dataframe(
         in_percent(table, *(name for name in table.columns if name.endswith("_rate") or name in SHARES)),
         column_config=columns, column_order=list(columns), hide_index=True,
-        height=min(35 * (table.height + 1) + 3, 388), key=f"segments-{key}",
-        alt=f"Segments by {SPLITS[key].lower()}, highest expected loss of the exposure first",
+        placeholder="-", key=f"segments-{key}",
+        alt=f"Segments by {split.lower()}, highest expected loss of the exposure first",
     )  # fmt: skip
     downloads(table.drop("history"), f"overview_{key}")
 
@@ -112,8 +112,8 @@ with page("Overview", SERVING_SEGMENTS):
     rows, lineage = served.filled(SERVING_SEGMENTS), served.filled(SCORES_LINEAGE)
     selection = of_the_book(rows, months(lineage))
     draws = served.derived(loss_draws, (SERVING_LOSS_DRAWS,))
-    split = st.session_state.get("split") or "purpose"
-    shown = served.derived(overview, (SERVING_SEGMENTS, SCORES_LINEAGE), draws, selection, split)
+    split = st.session_state.get("split") or "Purpose"
+    shown = served.derived(overview, (SERVING_SEGMENTS, SCORES_LINEAGE), draws, selection, SPLITS[split])
     if shown.unscored:
         st.caption(
             f":material/info: {counted(shown.unscored, 'loan')} of "
@@ -129,7 +129,7 @@ with page("Overview", SERVING_SEGMENTS):
             with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
                 st.markdown("**Segments**, highest expected loss of the exposure first", width="content")
                 st.segmented_control(
-                    "Split by", list(SPLITS), format_func=SPLITS.__getitem__, key="split", default="purpose",
-                    required=True, label_visibility="collapsed", **BIND,
+                    "Split by", list(SPLITS), key="split", default="Purpose", required=True,
+                    label_visibility="collapsed", **BIND,
                 )  # fmt: skip
             _segments(shown, split)
