@@ -1,5 +1,7 @@
 """The model in charge: the newest posterior that passed its gates, with the platform's scale and policy."""
 
+from datetime import date
+
 import polars as pl
 
 from creditrisk_assets.contracts import MODELS_DIAGNOSTICS, MODELS_MOMENTS, MODELS_POSTERIOR
@@ -22,6 +24,11 @@ def champion(lake: Lake, values: Settings) -> Scoring | None:
     newest = passed.collect().item()
     if newest is None:
         return None
-    tables = ModelTables(*(lake.scan(table, [newest]) for table in MODELS))
+    return dated(lake, values, newest, values.feature_set)
+
+
+def dated(lake: Lake, values: Settings, model_date: date, feature_set: str) -> Scoring:
+    """The posterior of a model date put to use as the platform does; ValueError when it is not in the lake."""
+    tables = ModelTables(*(lake.scan(table, [model_date]) for table in MODELS))
     scale = Scale(values.base_points, values.base_odds, values.points_to_double_odds)
-    return Scoring(tables.rebuilt_posterior(newest, values.feature_set), newest, scale, load_policy(values.policy))
+    return Scoring(tables.rebuilt_posterior(model_date, feature_set), model_date, scale, load_policy(values.policy))

@@ -53,6 +53,24 @@ def applications(events: pl.DataFrame) -> Applications:
     return Applications(found.loans, faults | {place: [reason] for place, reason in unread.items()})
 
 
+def booked(event: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame] | None:
+    """(row of features/loans, row of raw/loans) of one good application of raw/events; None when it is good no more.
+
+    The row of raw/loans is what the application would be booked as: `features` makes the other of it.
+    """
+    read, _ = in_blocks(
+        APPLICATIONS, event["value"].to_list(), lambda found: payloads([message.payload for message in found])
+    )
+    if not read:
+        return None
+    told = [event["event_time"].dt.strftime("%Y-%m").alias("issue_d"), event["application_id"].alias("loan_id")]
+    rows = _checked(stacked(read).with_columns(told).with_row_index(LINE))
+    if rows["broken"].any():
+        return None
+    raw = _raw(rows).collect()
+    return features(raw.lazy()).collect(), raw
+
+
 def applied(sent: pl.DataFrame, identifiers: pl.Series, times: pl.Series) -> Applications:
     """Check applications: n rows of `payloads` with their identifiers (n strings) and event times (n instants).
 
@@ -90,11 +108,15 @@ def _faults(read: pl.DataFrame, lines: pl.Series) -> dict[int, list[str]]:
 
 
 def _features(rows: pl.DataFrame) -> pl.DataFrame:
+    return features(_raw(rows)).collect()
+
+
+def _raw(rows: pl.DataFrame) -> pl.LazyFrame:
     """Observed in the month of the application: nothing of its outcome is known."""
     contract = (pl.col(column.name).cast(column.dtype) for column in APPLICATION_COLUMNS)
     raw = rows.lazy().select("loan_id", "vintage", *contract, observed_month="vintage")
     outcome = (pl.lit(value, RAW_LOANS.column(name).dtype).alias(name) for name, value in UNKNOWN_YET.items())
-    return features(raw.with_columns(outcome)).collect()
+    return raw.with_columns(outcome)
 
 
 def payloads(found: Sequence[Any]) -> pl.DataFrame:
