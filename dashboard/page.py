@@ -74,5 +74,5 @@ def downloads(frame: pl.DataFrame, name: str) -> None:
 
 
 def theme() -> str:
-    """light or dark, as the visitor sees it."""
+    """The theme, light or dark, as the visitor sees it."""
     return st.context.theme.type or "light"

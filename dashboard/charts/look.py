@@ -3,13 +3,14 @@
 from typing import Any
 
 from creditrisk_assets.contracts import DECISIONS
-from creditrisk_assets.serving.portfolio import CLASSES
+from creditrisk_assets.serving.portfolio import BANDS, CLASSES
 
 Spec = dict[str, Any]
 
 BLUE, SKY, ORANGE, RED, GREEN, GREY = "#3b7fb8", "#8fb8d8", "#e69f00", "#c8451b", "#2b9c7a", "#8a949e"
 INK = {"light": "#1c2733", "dark": "#e4e9ee"}
 """Colour of words inside a chart, by theme."""
+BAND_ORDER = BANDS["pd_range"].to_list()
 RISK = {"domain": list(CLASSES), "range": [BLUE, SKY, ORANGE, RED]}
 DECIDED = {"domain": list(DECISIONS), "range": [BLUE, ORANGE, RED]}
 LEGEND: Spec = {

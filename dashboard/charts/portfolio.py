@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from dashboard.charts.look import DECIDED, LEGEND, RISK, Spec, framed, plain_axis, share_axis
+from dashboard.charts.look import BAND_ORDER, DECIDED, LEGEND, RISK, Spec, framed, plain_axis, share_axis
 
 
 @cache
@@ -13,7 +13,7 @@ def bands() -> Spec:
         mark={"type": "bar", "cornerRadiusEnd": 2},
         encoding={
             "x": {
-                "field": "pd_range", "type": "ordinal", "sort": {"field": "band"},
+                "field": "pd_range", "type": "ordinal", "sort": BAND_ORDER,
                 "axis": plain_axis("PD within twelve months", labelOverlap=True, labelFontSize=11),
                 "scale": {"paddingInner": 0.25},
             },

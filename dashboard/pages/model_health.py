@@ -1,8 +1,153 @@
-"""Model health."""
+"""Model health: can the model be believed, for a validator and for a committee."""
 
+import polars as pl
 import streamlit as st
 
-from dashboard.page import page
+from creditrisk_assets.contracts import MODELS_BACKTEST, MODELS_COMPARISON, MODELS_DIAGNOSTICS, SERVING_SEGMENTS
+from creditrisk_assets.serving import health
+from creditrisk_assets.serving.committee import committee
+from dashboard import reading
+from dashboard.charts import health as charts
+from dashboard.filters import BIND, spelled
+from dashboard.page import downloads, page, theme
+from dashboard.tables import count, heading, in_percent, share
+from dashboard.wording import counted, percent
 
-with page("Model health"):
-    st.info("This page is being built.")
+STATUS = {"green": "● green", "amber": "▲ amber", "red": "■ red", "unknown": "○ unknown"}
+MEASURES = {label: name for name, label in health.MEASURES.items()}
+Number = st.column_config.NumberColumn
+
+
+def _committee(table: pl.DataFrame) -> None:
+    worst = str(table["status"][0])
+    st.markdown("**For the committee**, worst first")
+    columns = {
+        "status": st.column_config.TextColumn("Status", pinned=True, width=95),
+        "indicator": st.column_config.TextColumn("Indicator"),
+        "reading": st.column_config.TextColumn("Reading"),
+        "limits": st.column_config.TextColumn("Limits"),
+    }
+    st.dataframe(
+        table.with_columns(pl.col("status").cast(pl.String).replace(STATUS)), column_config=columns, hide_index=True,
+        column_order=list(columns), key="committee", alt=f"Indicators with their limits; the worst is {worst}",
+    )  # fmt: skip
+    downloads(table.with_columns(pl.col("status").cast(pl.String)), "committee")
+
+
+def _compared(found: pl.DataFrame) -> None:
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.markdown("**Out of time** against other models", width="content")
+        label = st.segmented_control(
+            "Measure", list(MEASURES), default="AUC", required=True, key="measure", label_visibility="collapsed", **BIND
+        )
+    if found.is_empty():
+        st.info("No comparison yet: it needs loans issued after a model date. `make demo` makes one.")
+        return
+    models = tuple(name for name in health.MODELS if name in found["model"]) + tuple(
+        sorted(set(found["model"]) - set(health.MODELS))
+    )
+    data = found.with_columns(label=pl.col("model_date").dt.strftime("%Y-%m"))
+    st.vega_lite_chart(
+        data, charts.comparison(MEASURES[label], label, models), key="compared",
+        alt=f"{label} of {', '.join(models)} by model date on loans issued after it; the table below holds the newest",
+    )  # fmt: skip
+
+
+def _calibrated(found: pl.DataFrame) -> None:
+    st.markdown("**Calibration** by band: bar observed with 90 % interval, tick expected")
+    if found.is_empty():
+        st.info("No loan has been observed for twelve months yet, so there is nothing to calibrate against.")
+        return
+    st.vega_lite_chart(
+        found, charts.calibration(theme()), key="calibrated",
+        alt=f"Observed and expected default rate by band; {int(found['inside'].sum())} of {found.height} bands have "
+        "their PD inside the observed interval",
+    )  # fmt: skip
+
+
+def _foretold(found: pl.DataFrame) -> None:
+    st.markdown("**Vintages foretold** by the model from all others, with 90 % interval")
+    if found.is_empty():
+        st.info("No backtest yet: it comes with the first model.")
+        return
+    held = percent(found["inside"].mean(), 0)  # type: ignore[arg-type]
+    st.vega_lite_chart(
+        found.with_columns(label=pl.col("vintage").dt.strftime("%Y-%m")), charts.foretold(theme()), key="foretold",
+        alt=f"Defaults of {counted(found.height, 'vintage')} beside their interval; {held} lie inside",
+    )  # fmt: skip
+
+
+def _drift() -> None:
+    st.markdown("**Drift** of features and scores (PSI)")
+    st.info("Not computed yet: drift appears here once features are monitored.", icon=":material/hourglass_empty:")
+
+
+def _newest(found: pl.DataFrame) -> None:
+    table = health.newest(found)
+    if table.is_empty():
+        return
+    st.markdown(f"**Newest comparison**, model date {table['model_date'][0]:%Y-%m}, best AUC first")
+    columns = {
+        "model": heading("Model"),
+        "rows": count("Loans"),
+        "bads": count("Defaults"),
+        **{name: Number(label, format="%.4f") for name, label in health.MEASURES.items()},
+        "mean_pd": share("Mean PD", 2),
+        "observed": share("Observed", 2),
+        "bias": Number("PD over observed", format="%.2f"),
+    }
+    st.dataframe(
+        in_percent(table, "mean_pd", "observed").with_columns(pl.col("model").map_elements(spelled, pl.String)),
+        column_config=columns, column_order=list(columns), hide_index=True, placeholder="-", key="newest",
+        alt="Measures of each model on loans issued after the newest model date, best AUC first",
+    )  # fmt: skip
+
+
+def _diagnosed(table: pl.DataFrame) -> None:
+    st.markdown("**Sampler and certificate**, newest first")
+    columns = {
+        "model_date": st.column_config.DateColumn("Model date", format="YYYY-MM", pinned=True),
+        "gate": st.column_config.TextColumn("Gates"),
+        "r_hat_max": Number("R-hat", format="%.4f", help="Largest; at most 1.01"),
+        "ess_bulk_min": Number("ESS bulk", format="%,d", help="Smallest; 400 at least"),
+        "ess_tail_min": Number("ESS tail", format="%,d", help="Smallest; 400 at least"),
+        "divergences": count("Divergences", "None allowed"),
+        "bfmi_min": Number("BFMI", format="%.2f", help="Smallest; 0.3 at least"),
+        "k_hat": Number("k-hat", format="%.2f", help="Of the importance weights against the exact likelihood"),
+        "certificate_ess": Number("Certificate ESS", format="%,d"),
+        "loans": count("Loans learned from"),
+        "defaults": count("Defaults"),
+    }
+    st.dataframe(
+        table, column_config=columns, column_order=list(columns), hide_index=True, placeholder="-", key="diagnosed",
+        alt="Sampler diagnostics and certificate of every model, newest first",
+    )  # fmt: skip
+    downloads(table, "diagnostics")
+
+
+with page("Model health", MODELS_DIAGNOSTICS):
+    served = reading.tables()
+    names = health.feature_sets(served.filled(MODELS_DIAGNOSTICS))
+    feature_set = st.segmented_control(
+        "Features", names, default=names[0], required=True, key="features", format_func=spelled,
+        label_visibility="collapsed", **BIND,
+    )  # fmt: skip
+    compared = served.derived(health.comparison, (MODELS_COMPARISON,), feature_set)
+    calibrated = served.derived(health.calibration, (SERVING_SEGMENTS,))
+    diagnosed = served.derived(health.diagnostics, (MODELS_DIAGNOSTICS,), feature_set)
+    foretold = served.derived(health.foretold, (MODELS_BACKTEST,), feature_set)
+    with st.container(border=True, gap="xsmall"):
+        _committee(committee(compared, calibrated, diagnosed, foretold))
+    left, right = st.columns(2, gap="small")
+    with left.container(border=True, height="stretch", gap="xsmall"):
+        _compared(compared)
+    with right.container(border=True, height="stretch", gap="xsmall"):
+        _calibrated(calibrated)
+    left, right = st.columns(2, gap="small")
+    with left.container(border=True, height="stretch", gap="xsmall"):
+        _foretold(foretold)
+    with right.container(border=True, height="stretch", gap="xsmall"):
+        _drift()
+    with st.container(border=True, gap="xsmall"):
+        _newest(compared)
+        _diagnosed(diagnosed)
