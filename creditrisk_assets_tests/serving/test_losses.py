@@ -77,7 +77,7 @@ def test_sums_are_those_of_every_loan_under_every_draw(draws: Draws, vintage: da
 
 
 def total(summed: Summed) -> np.ndarray:
-    return np.sum(summed.loss_draws["expected_defaults"].to_list(), axis=0)
+    return np.asarray(np.sum(summed.loss_draws["expected_defaults"].to_list(), axis=0))
 
 
 @pytest.mark.parametrize("vintage", [DESIGN.vintages[2], DESIGN.vintages[-1], AFTER], ids=["old", "last", "after"])

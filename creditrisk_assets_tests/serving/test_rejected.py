@@ -1,6 +1,5 @@
 """What is in quarantine, counted by reasons that many rows share."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -11,11 +10,9 @@ from creditrisk_assets.raw.reasons import LONGEST, general
 from creditrisk_assets.resources.delta import Lake
 from creditrisk_assets.serving.rejected import OF_EVENTS, rejected_events, rejected_loans
 from creditrisk_assets.simulation.poison import KINDS, poisoned
-from creditrisk_assets.streaming.decoding import decode
-from creditrisk_assets.streaming.events import Events
-from creditrisk_assets.streaming.offsets import OffsetRange
 from creditrisk_assets.streaming.quarantine import quarantined, replay
 from creditrisk_assets_tests.raw.written import loan
+from creditrisk_assets_tests.serving.taken import taken
 from creditrisk_assets_tests.streaming.enveloped import RECEIVED, activity, application, packed
 from creditrisk_assets_tests.streaming.taking import fixed
 
@@ -59,19 +56,6 @@ def test_records_of_files_are_counted_under_each_of_their_reasons() -> None:
         ("a.csv", "term: missing", 1, "line 2", None),
         ("b.csv", "term: missing", 1, "line 5", None),
     ]
-
-
-def taken(lake: Lake, topic: str, values: Sequence[bytes | None]) -> Events:
-    """The messages as the stream takes them, in one micro-batch."""
-    times = pl.Series([RECEIVED] * len(values), dtype=RAW_EVENTS.schema["broker_time"])
-    own = {"topic": topic, "epoch": 0, "partition": 0, "offset": list(range(len(values))), "replayed": False,
-           "broker_time": times, "key": [None] * len(values)}  # fmt: skip
-    places = pl.DataFrame(own, schema_overrides={name: RAW_EVENTS.schema[name] for name in own})
-    events = Events(lake)
-    events.create()
-    decoded = decode(topic, values, times).events
-    events.take(pl.concat([places, decoded], how="horizontal"), [OffsetRange(topic, 0, 0, 0, len(values))])
-    return events
 
 
 @pytest.mark.parametrize("topic", [ACTIVITY, APPLICATIONS])
