@@ -25,9 +25,9 @@ PAGES = {
     ],
 }
 
-DOOR = st.Page(access.door, title="Credit risk", url_path="login")
-
 if isinstance(access.visitor(), access.Visitor):
     st.navigation(PAGES).run()
-else:  # no page has a name before somebody may look
-    st.navigation([DOOR], position="hidden").run()
+else:  # no page has a name before somebody may look, and each address leads back to its page after the login
+    paths = [page.url_path for pages in PAGES.values() for page in pages]
+    doors = [st.Page(access.door, title="Credit risk", url_path=path or "overview", default=not path) for path in paths]
+    st.navigation(doors, position="hidden").run()

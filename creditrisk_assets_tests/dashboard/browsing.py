@@ -137,9 +137,9 @@ class Served:
         return self.child.log.read_text()
 
 
-def serve(folder: Path, working: Path | None = None, **values: object) -> Iterator[Served]:
+def serve(folder: Path, working: Path | None = None, port: int | None = None, **values: object) -> Iterator[Served]:
     """The dashboard with settings of its own, its data and log in `folder`; ended afterwards."""
-    port = free_port(8_700 + os.getpid() % 200)
+    port = port or free_port(8_700 + os.getpid() % 200)
     health = f"http://{LOOPBACK}:{port}/_stcore/health"
     with Supervisor(folder / "logs") as supervisor:
         known = environment(folder, CREDITRISK_DAGSTER_URL="http://127.0.0.1:9", **values)
