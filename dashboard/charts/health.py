@@ -3,6 +3,7 @@
 from functools import cache
 
 from dashboard.charts.look import (
+    BAND_ORDER,
     BLUE,
     GREEN,
     GREY,

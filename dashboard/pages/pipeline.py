@@ -1,8 +1,168 @@
-"""Pipeline."""
+"""Pipeline: is everything fresh, did the runs succeed, does the stream keep up, and what was rejected?"""
 
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
 import streamlit as st
 
-from dashboard.page import page
+from creditrisk_assets.contracts import SERVING_QUARANTINE
+from creditrisk_assets.resources.environments import settings
+from creditrisk_assets.serving import runs
+from dashboard import operations, reading
+from dashboard.figures import KeyFigure, key_figures
+from dashboard.page import downloads, page
+from dashboard.tables import count
+from dashboard.wording import counted
+
+MARKS = {"fresh": "● fresh", "behind": "▲ behind", "missing": "○ never written"}
+RUNS = {
+    "SUCCESS": "● succeeded", "FAILURE": "■ failed", "STARTED": "▶ running", "STARTING": "▶ starting",
+    "QUEUED": "○ queued", "NOT_STARTED": "○ queued", "CANCELED": "▲ cancelled", "CANCELING": "▲ cancelling",
+}  # fmt: skip
+Text, Number, Link = st.column_config.TextColumn, st.column_config.NumberColumn, st.column_config.LinkColumn
+When = st.column_config.DatetimeColumn
+
+
+def _freshness(found: pl.DataFrame, url: str) -> None:
+    st.markdown("**Tables** of the lake, those that need somebody first")
+    links = pl.col("table").map_elements(lambda name: runs.asset_link(url, name), pl.String)
+    columns = {
+        "table": Text("Table", pinned=True),
+        "status": Text("Status", width=110),
+        "rows": count("Rows"),
+        "changed": When("Rows changed, UTC", format="YYYY-MM-DD HH:mm", timezone="UTC"),
+        "version": Number("Version", format="%,d"),
+        "told": Text("Why"),
+        "link": Link("Dagster", display_text="open"),
+    }
+    st.dataframe(
+        found.with_columns(pl.col("status").replace(MARKS), link=links), column_config=columns, hide_index=True,
+        column_order=list(columns), placeholder="-", height=388, key="freshness",
+        alt="Every table with its rows, version, last change and whether something it is made from is newer",
+    )  # fmt: skip
+    downloads(found, "freshness")
+
+
+def _runs(told: runs.Orchestration | str, url: str) -> None:
+    st.markdown(f"**Runs** of Dagster, newest first · [open Dagster]({url})")
+    if isinstance(told, str):
+        st.warning(told, icon=":material/cloud_off:")
+        return
+    if told.ill:
+        st.warning(f"Not well: {', '.join(told.ill).lower()}. Look at the deployment page of the Dagster UI.",
+                   icon=":material/heart_broken:")  # fmt: skip
+    if told.runs.is_empty():
+        st.info("No run yet: start the job `batch` in the Dagster UI.", icon=":material/hourglass_empty:")
+        return
+    links = pl.col("run_id").map_elements(lambda run: runs.run_link(url, run), pl.String)
+    columns = {
+        "job": Text("Job", pinned=True),
+        "status": Text("Status", width=110),
+        "created": When("Created, UTC", format="YYYY-MM-DD HH:mm:ss", timezone="UTC"),
+        "seconds": Number("Seconds", format="%.1f"),
+        "link": Link("Dagster", display_text="open"),
+    }
+    st.dataframe(
+        told.runs.with_columns(pl.col("status").replace(RUNS), link=links), column_config=columns, hide_index=True,
+        column_order=list(columns), placeholder="-", height=388, key="runs", alt="The newest runs of Dagster",
+    )  # fmt: skip
+    downloads(told.runs, "runs")
+
+
+def _stream(told: operations.Stream | str) -> None:
+    st.markdown("**Stream** as applied in PostgreSQL")
+    if isinstance(told, str):
+        st.warning(told, icon=":material/cloud_off:")
+        return
+    if told.counters.is_empty():
+        st.info("No event has been applied yet: `creditrisk simulate events` sends some, and the sensor `drain` "
+                "picks them up.", icon=":material/hourglass_empty:")  # fmt: skip
+        return
+    columns = {
+        "topic": Text("Topic", pinned=True),
+        "event_type": Text("Event"),
+        "events": count("Events"),
+        "good": count("Good"),
+        "bad": count("Rejected"),
+        "replayed": count("Replayed", "Mended and decoded anew"),
+        "flags": count("Flagged"),
+    }
+    st.dataframe(told.counters, column_config=columns, hide_index=True, placeholder="-", key="counters",
+                 alt="Events applied by topic and type")  # fmt: skip
+    seconds = {
+        name: Number(label, format="%.2f s")
+        for name, label in (("mean", "Mean"), ("p50", "Half within"), ("p95", "95 % within"), ("p99", "99 % within"))
+    }
+    st.dataframe(
+        told.delays, column_config={"topic": Text("Topic", pinned=True), "events": count("Good events"), **seconds},
+        hide_index=True, placeholder="-", key="delays", alt="Seconds from the broker to PostgreSQL by topic",
+    )  # fmt: skip
+    downloads(told.counters, "stream")
+
+
+def _quarantine() -> None:
+    st.markdown("**Quarantine**: what was rejected and nobody has mended yet")
+    served = reading.tables()
+    if not served.exists(SERVING_QUARANTINE):
+        st.info("Not counted yet: materialize `serving/quarantine` in the Dagster UI, or run `make demo`.",
+                icon=":material/hourglass_empty:")  # fmt: skip
+        return
+    found = served.frame(SERVING_QUARANTINE).sort("rows", descending=True)
+    if found.is_empty():
+        st.success("Nothing is in quarantine.", icon=":material/check_circle:")
+        return
+    most = int(found["rows"].max() or 0)  # type: ignore[arg-type]
+    columns = {
+        "source": Text("Source", pinned=True),
+        "reason": Text("Reason"),
+        "rows": st.column_config.ProgressColumn("Rows", format="%d", min_value=0, max_value=most),
+        "newest": Text("Newest stands at"),
+        "newest_at": When("Committed, UTC", format="YYYY-MM-DD HH:mm", timezone="UTC"),
+    }
+    st.dataframe(found, column_config=columns, hide_index=True, placeholder="-", key="quarantine",
+                 alt="Rejected rows by source and reason, most first")  # fmt: skip
+    downloads(found, "quarantine")
+
+
+def _figures(tables: pl.DataFrame, told: runs.Orchestration | str, stream: operations.Stream | str) -> list[KeyFigure]:
+    states = dict(tables.group_by("status").len().iter_rows())
+    fresh = KeyFigure("Fresh tables", f"{states.get('fresh', 0)} of {tables.height}",
+                      f"{states.get('behind', 0)} behind, {states.get('missing', 0)} never written")  # fmt: skip
+    if isinstance(told, str):
+        failed, lag = (KeyFigure(name, "-", "Dagster does not answer") for name in ("Failed runs", "Lag of the stream"))
+    else:
+        recent = told.runs.filter(pl.col("created") > datetime.now(UTC) - timedelta(days=1))
+        bad = recent.filter(pl.col("status") == "FAILURE").height
+        failed = KeyFigure("Failed runs, last day", str(bad), f"of {counted(recent.height, 'recent run')}")
+        when = f"told at {told.lag_at:%Y-%m-%d %H:%M:%S} UTC" if told.lag_at else "the stream has not run yet"
+        lag = KeyFigure("Lag of the stream", "-" if told.lag is None else f"{told.lag:,}", f"messages, {when}")
+    if isinstance(stream, str):
+        return [fresh, failed, lag, KeyFigure("Events applied", "-", "PostgreSQL cannot be read"),
+                KeyFigure("Seconds to PostgreSQL", "-", "PostgreSQL cannot be read")]  # fmt: skip
+    worst = stream.delays["p95"].max()
+    return [
+        fresh, failed, lag,
+        KeyFigure("Events applied", f"{stream.events:,}", f"{counted(stream.decisions, 'decision')} taken"),
+        KeyFigure("Seconds to PostgreSQL", "-" if worst is None else f"{worst:g}", "95 % arrive within"),
+    ]  # fmt: skip
+
+
+@st.fragment(run_every="5s")
+def _live() -> None:
+    tables, url = operations.freshness(), settings().dagster_url
+    told, stream = operations.dagster(url), operations.stream()
+    key_figures(_figures(tables, told, stream), "")
+    left, right = st.columns([3, 2], gap="small")
+    with left.container(border=True, height="stretch", gap="xsmall"):
+        _freshness(tables, url)
+    with right.container(border=True, height="stretch", gap="xsmall"):
+        _runs(told, url)
+    left, right = st.columns(2, gap="small")
+    with left.container(border=True, height="stretch", gap="xsmall"):
+        _stream(stream)
+    with right.container(border=True, height="stretch", gap="xsmall"):
+        _quarantine()
+
 
 with page("Pipeline"):
-    st.info("This page is being built.")
+    _live()
