@@ -1,5 +1,6 @@
 """Messages of every sort with the truth about them: applications, activity, repeats, late events and poison."""
 
+import json
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,23 @@ from creditrisk_assets_tests.streaming.enveloped import activity, application, p
 
 APPLYING, REPEATED, LATE, POISONED = 0.08, 0.05, 0.1, 0.01
 """Shares of the messages."""
+
+
+def _negative(good: bytes) -> bytes:
+    """The loan, or a payment, of less than nothing."""
+    event = json.loads(good)
+    if event["event_type"] == "loan_application":
+        event["payload"]["loan_amnt"] = "-5000"
+    else:
+        event |= {"event_type": "payment_made", "payload": {"amount": -0.01, "days_past_due": 0}}
+    return packed(event)
+
+
+def _ahead(good: bytes) -> bytes:
+    """What happens in an hour: a possible date, but for the clock of the broker that receives it now."""
+    return packed(json.loads(good) | {"event_time": f"{datetime.now(UTC) + timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"})
+
+
 POISON: tuple[Callable[[bytes], bytes | None], ...] = (
     lambda good: None,
     lambda good: b"",
@@ -26,6 +44,8 @@ POISON: tuple[Callable[[bytes], bytes | None], ...] = (
     lambda good: good.replace(b'"event_id": "', b'"event_id": "\\u0000'),
     lambda good: good.replace(b'"event_type"', b'"more": NaN, "event_type"'),
     lambda good: bytes(range(256)),
+    _negative,
+    _ahead,
 )
 """What makes a good message a bad one."""
 
