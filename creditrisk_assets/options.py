@@ -1,6 +1,8 @@
 """What several commands of `creditrisk` take as options."""
 
+import math
 from datetime import date
+from typing import Any
 
 import click
 
@@ -21,6 +23,17 @@ class Month(click.ParamType[date]):
         if not isinstance(month, date):
             self.fail(f"{value!r} is not a month; write it as 2011-01", param, ctx)
         return month
+
+
+class Finite(click.FloatRange):
+    """A number within bounds; neither nan, which no bound keeps out, nor infinity, at which nobody arrives."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
+        return number
 
 
 MONTH = Month()

@@ -5,13 +5,14 @@ from typing import Any
 
 import click
 
+from creditrisk_assets.options import Finite
 from creditrisk_assets.resources.environments import SettingsError, settings
 
-SHARE = click.FloatRange(0, 1)
+SHARE = Finite(0, 1)
 
 
 @click.command("events")
-@click.option("--rate", type=click.FloatRange(min=0), default=50, show_default=True,
+@click.option("--rate", type=Finite(min=0), default=50, show_default=True,
               help="Messages a second; 0: as fast as possible.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(min=0), default=7, show_default=True,
               help="The same seed gives the same messages in the same order.")  # fmt: skip
@@ -19,12 +20,12 @@ SHARE = click.FloatRange(0, 1)
 @click.option("--duplicates", type=SHARE, default=0.0, show_default=True, help="Share of messages sent again.")
 @click.option("--late", type=SHARE, default=0.0, show_default=True,
               help="Share of activity that comes after newer events of its customer.")  # fmt: skip
-@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="End after so long.  [default: never]")
+@click.option("--seconds", type=Finite(min=0, min_open=True), help="End after so long.  [default: never]")
 @click.option("--events", type=click.IntRange(min=1), help="End after so many messages.  [default: never]")
 @click.option("--customers", type=click.IntRange(min=1), default=500, show_default=True, help="Who live at once.")
 @click.option("--applications", type=SHARE,
               help="Share of applications.  [default: as many as there are new customers]")  # fmt: skip
-@click.option("--backlog", type=click.FloatRange(min=0), default=0, show_default=True,
+@click.option("--backlog", type=Finite(min=0), default=0, show_default=True,
               help="Months of the book to send at once, before rate and limits count.")  # fmt: skip
 @click.option("--book", type=click.Path(path_type=Path, dir_okay=False),
               help="Loan file of `simulate loans`: its customers live, who have applied already.")  # fmt: skip

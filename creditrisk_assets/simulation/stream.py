@@ -65,8 +65,10 @@ class Asked:
                 raise ValueError(f"{name} is {share}: give a share from 0 to 1")
         if self.poison + self.duplicates >= 1:
             raise ValueError(f"poison and duplicates are {self.poison + self.duplicates}: leave some good messages")
-        if self.customers < 1 or self.seed < 0 or self.backlog < 0:
-            raise ValueError("give at least one customer, and no negative seed or backlog")
+        if not 0 <= self.backlog < float("inf"):
+            raise ValueError(f"backlog is {self.backlog}: give a number of months, 0 for none")
+        if self.customers < 1 or self.seed < 0:
+            raise ValueError("give at least one customer, and no negative seed")
 
 
 @dataclass

@@ -6,12 +6,13 @@ from pathlib import Path
 import click
 
 from creditrisk_assets.contracts import APPLICATIONS
+from creditrisk_assets.options import Finite
 from creditrisk_assets.resources.environments import SettingsError, settings
 
 
 @click.command("replay-loans")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Applications a second.  [default: all at "
+@click.option("--rate", type=Finite(min=0, min_open=True), help="Applications a second.  [default: all at "
               "once]")  # fmt: skip
 @click.option("--limit", type=click.IntRange(min=1), help="Send the first ones only.")
 @click.option("--partitions", type=click.IntRange(min=1), default=4, show_default=True,

@@ -206,3 +206,10 @@ def test_the_command_refuses_in_one_line_what_it_cannot_do(tmp_path: Path) -> No
     result = replay_loans("nowhere", tmp_path / "none.csv")
     assert result.exit_code == 1
     assert result.output.startswith("Error: CREDITRISK_KAFKA_BOOTSTRAP: 'nowhere' is no broker")
+
+
+@pytest.mark.parametrize("rate", ["nan", "inf", "0", "-1"])
+def test_the_command_refuses_a_rate_at_which_nothing_can_be_sent(tmp_path: Path, rate: str) -> None:
+    result = replay_loans("127.0.0.1:1", tmp_path / "none.csv", "--rate", rate)
+    assert result.exit_code == 2
+    assert "Invalid value for '--rate': " in result.output

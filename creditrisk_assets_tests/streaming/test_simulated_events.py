@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from creditrisk_assets.cli import main
 from creditrisk_assets.contracts import ACTIVITY, APPLICATIONS, Instant
 from creditrisk_assets.simulation.sending import Bucket
+from creditrisk_assets.simulation.stream import Asked
 from creditrisk_assets.streaming import producer
 from creditrisk_assets.streaming.decoding import decode
 from creditrisk_assets.streaming.producer import ensure_topic
@@ -124,6 +125,21 @@ def test_what_cannot_be_done_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch
     assert f"the broker at 127.0.0.1:{port} did not take the messages" in result.output
     assert "start it, or correct CREDITRISK_KAFKA_BOOTSTRAP" in result.output
     assert not (tmp_path / "sent.parquet").exists()
+
+
+@pytest.mark.parametrize("option", ["--rate", "--backlog", "--seconds", "--late"])
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "-1"])
+def test_a_number_that_is_none_is_refused_before_anything_is_sent(option: str, value: str) -> None:
+    result = simulate("127.0.0.1:1", option, value)
+    assert result.exit_code == 2
+    assert f"Invalid value for '{option}': " in result.output
+    assert "is not a finite number" in result.output or "is not in the range" in result.output
+
+
+@pytest.mark.parametrize("backlog", [float("nan"), float("inf"), -1.0])
+def test_a_stream_has_a_backlog_of_so_many_months(backlog: float) -> None:
+    with pytest.raises(ValueError, match="give a number of months, 0 for none"):
+        Asked(backlog=backlog)
 
 
 class Clock:
