@@ -39,10 +39,11 @@ GRACE = {
 }
 """How much newer a source may be: what follows the stream does so a while later."""
 
-FRESHNESS = pl.Schema({
+_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "table": pl.String, "stage": pl.String, "rows": pl.Int64, "version": pl.Int64,
     "changed": pl.Datetime("us", "UTC"), "status": pl.String, "told": pl.String,
-})  # fmt: skip
+}  # fmt: skip
+FRESHNESS = pl.Schema(_COLUMNS)
 
 
 def freshness(known: Mapping[str, Facts]) -> pl.DataFrame:
@@ -105,5 +106,5 @@ def delays(latency: pl.DataFrame) -> pl.DataFrame:
     return (
         ordered.group_by("topic", maintain_order=True)
         .agg(pl.col("events").sum(), mean=pl.col("microseconds").sum() / 1e6 / pl.col("events").sum(), **quantiles)
-        .select(schema)
+        .select(*schema)
     )

@@ -35,10 +35,11 @@ query Dashboard($limit: Int!, $asset: AssetKeyInput!) {
 }
 """
 
-RUNS = pl.Schema({
+_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "run_id": pl.String, "job": pl.String, "status": pl.String, "created": pl.Datetime("us", "UTC"),
     "seconds": pl.Float64,
-})  # fmt: skip
+}  # fmt: skip
+RUNS = pl.Schema(_COLUMNS)
 
 
 class DagsterUnavailableError(RuntimeError):

@@ -10,7 +10,7 @@ from creditrisk_assets.resources.environments import settings
 from creditrisk_assets.serving import runs
 from dashboard import operations, reading
 from dashboard.figures import KeyFigure, key_figures
-from dashboard.page import downloads, page
+from dashboard.page import downloads, page, told
 from dashboard.tables import count
 from dashboard.wording import counted
 
@@ -43,15 +43,19 @@ def _freshness(found: pl.DataFrame, url: str) -> None:
     downloads(found, "freshness")
 
 
-def _runs(told: runs.Orchestration | str, url: str) -> None:
+def _runs(known: runs.Orchestration | str, url: str) -> None:
     st.markdown(f"**Runs** of Dagster, newest first · [open Dagster]({url})")
-    if isinstance(told, str):
-        st.warning(told, icon=":material/cloud_off:")
+    if isinstance(known, str):
+        st.warning(known, icon=":material/cloud_off:")
         return
-    if told.ill:
-        st.warning(f"Not well: {', '.join(told.ill).lower()}. Look at the deployment page of the Dagster UI.",
-                   icon=":material/heart_broken:")  # fmt: skip
-    if told.runs.is_empty():
+    if known.ill:
+        ill = ", ".join(known.ill).lower().replace("_", " ")
+        st.warning(
+            f"Daemons that give no sign of life: {ill}. What they start or watch stands still until "
+            "`dagster-daemon run`.",
+            icon=":material/heart_broken:",
+        )
+    if known.runs.is_empty():
         st.info("No run yet: start the job `batch` in the Dagster UI.", icon=":material/hourglass_empty:")
         return
     links = pl.col("run_id").map_elements(lambda run: runs.run_link(url, run), pl.String)
@@ -63,18 +67,18 @@ def _runs(told: runs.Orchestration | str, url: str) -> None:
         "link": Link("Dagster", display_text="open"),
     }
     st.dataframe(
-        told.runs.with_columns(pl.col("status").replace(RUNS), link=links), column_config=columns, hide_index=True,
-        column_order=list(columns), placeholder="-", height=388, key="runs", alt="The newest runs of Dagster",
+        known.runs.with_columns(pl.col("status").replace(RUNS), link=links), column_config=columns, hide_index=True,
+        column_order=list(columns), placeholder="-", key="runs", alt="The newest runs of Dagster",
     )  # fmt: skip
-    downloads(told.runs, "runs")
+    downloads(known.runs, "runs")
 
 
-def _stream(told: operations.Stream | str) -> None:
+def _stream(known: operations.Stream | str) -> None:
     st.markdown("**Stream** as applied in PostgreSQL")
-    if isinstance(told, str):
-        st.warning(told, icon=":material/cloud_off:")
+    if isinstance(known, str):
+        st.warning(known, icon=":material/cloud_off:")
         return
-    if told.counters.is_empty():
+    if known.counters.is_empty():
         st.info("No event has been applied yet: `creditrisk simulate events` sends some, and the sensor `drain` "
                 "picks them up.", icon=":material/hourglass_empty:")  # fmt: skip
         return
@@ -87,17 +91,17 @@ def _stream(told: operations.Stream | str) -> None:
         "replayed": count("Replayed", "Mended and decoded anew"),
         "flags": count("Flagged"),
     }
-    st.dataframe(told.counters, column_config=columns, hide_index=True, placeholder="-", key="counters",
+    st.dataframe(known.counters, column_config=columns, hide_index=True, placeholder="-", key="counters",
                  alt="Events applied by topic and type")  # fmt: skip
     seconds = {
         name: Number(label, format="%.2f s")
         for name, label in (("mean", "Mean"), ("p50", "Half within"), ("p95", "95 % within"), ("p99", "99 % within"))
     }
     st.dataframe(
-        told.delays, column_config={"topic": Text("Topic", pinned=True), "events": count("Good events"), **seconds},
+        known.delays, column_config={"topic": Text("Topic", pinned=True), "events": count("Good events"), **seconds},
         hide_index=True, placeholder="-", key="delays", alt="Seconds from the broker to PostgreSQL by topic",
     )  # fmt: skip
-    downloads(told.counters, "stream")
+    downloads(known.counters, "stream")
 
 
 def _quarantine() -> None:
@@ -124,44 +128,53 @@ def _quarantine() -> None:
     downloads(found, "quarantine")
 
 
-def _figures(tables: pl.DataFrame, told: runs.Orchestration | str, stream: operations.Stream | str) -> list[KeyFigure]:
+def _figures(tables: pl.DataFrame, known: runs.Orchestration | str, stream: operations.Stream | str) -> list[KeyFigure]:
     states = dict(tables.group_by("status").len().iter_rows())
     fresh = KeyFigure("Fresh tables", f"{states.get('fresh', 0)} of {tables.height}",
                       f"{states.get('behind', 0)} behind, {states.get('missing', 0)} never written")  # fmt: skip
-    if isinstance(told, str):
+    if isinstance(known, str):
         failed, lag = (KeyFigure(name, "-", "Dagster does not answer") for name in ("Failed runs", "Lag of the stream"))
     else:
-        recent = told.runs.filter(pl.col("created") > datetime.now(UTC) - timedelta(days=1))
+        recent = known.runs.filter(pl.col("created") > datetime.now(UTC) - timedelta(days=1))
         bad = recent.filter(pl.col("status") == "FAILURE").height
         failed = KeyFigure("Failed runs, last day", str(bad), f"of {counted(recent.height, 'recent run')}")
-        when = f"told at {told.lag_at:%Y-%m-%d %H:%M:%S} UTC" if told.lag_at else "the stream has not run yet"
-        lag = KeyFigure("Lag of the stream", "-" if told.lag is None else f"{told.lag:,}", f"messages, {when}")
+        when = f"told at {known.lag_at:%Y-%m-%d %H:%M:%S} UTC" if known.lag_at else "the stream has not run yet"
+        lag = KeyFigure(
+            "Lag of the stream",
+            "-" if known.lag is None else f"{known.lag:,}",
+            f"messages; {when}" if known.lag_at else when,
+        )
     if isinstance(stream, str):
         return [fresh, failed, lag, KeyFigure("Events applied", "-", "PostgreSQL cannot be read"),
-                KeyFigure("Seconds to PostgreSQL", "-", "PostgreSQL cannot be read")]  # fmt: skip
-    worst = stream.delays["p95"].max()
+                KeyFigure("Time to PostgreSQL", "-", "PostgreSQL cannot be read")]  # fmt: skip
+    worst = max(stream.delays["p95"].to_list(), default=None)
     return [
         fresh, failed, lag,
         KeyFigure("Events applied", f"{stream.events:,}", f"{counted(stream.decisions, 'decision')} taken"),
-        KeyFigure("Seconds to PostgreSQL", "-" if worst is None else f"{worst:g}", "95 % arrive within"),
+        KeyFigure("Time to PostgreSQL", "-" if worst is None else f"{worst:g} s", "95 % arrive within"),
     ]  # fmt: skip
 
 
-@st.fragment(run_every="5s")
-def _live() -> None:
+def _everything() -> None:
     tables, url = operations.freshness(), settings().dagster_url
-    told, stream = operations.dagster(url), operations.stream()
-    key_figures(_figures(tables, told, stream), "")
+    runs_told, stream = operations.dagster(url), operations.stream()
+    key_figures(_figures(tables, runs_told, stream), "")
     left, right = st.columns([3, 2], gap="small")
     with left.container(border=True, height="stretch", gap="xsmall"):
         _freshness(tables, url)
     with right.container(border=True, height="stretch", gap="xsmall"):
-        _runs(told, url)
+        _runs(runs_told, url)
     left, right = st.columns(2, gap="small")
     with left.container(border=True, height="stretch", gap="xsmall"):
         _stream(stream)
     with right.container(border=True, height="stretch", gap="xsmall"):
         _quarantine()
+
+
+@st.fragment(run_every="5s")
+def _live() -> None:
+    with told():
+        _everything()
 
 
 with page("Pipeline"):
