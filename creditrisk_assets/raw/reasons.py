@@ -4,9 +4,8 @@ import polars as pl
 
 LONGEST = 200
 _PATTERNS = (
-    (r"(?s)'.*'", "…"),
     (r"(?s)^([\w.]+): .* is already in .*$", "${1}: … is already in …"),
-    (r"(?s)^([\w.]+): .* (is not|does not belong to) ", "${1}: … ${2} "),
+    (r"(?s)^([\w.]+): .* (is not|does not belong to|cannot be read as) ", "${1}: … ${2} "),
     (r"(?s)^([\w.]+): .* is more than (.*) the broker's time .*$", "${1}: … is more than ${2} the broker's time"),
     (r"^(issue_d: outside the book .*): [-\d]+$", "${1}"),
     (r"^([\w.]+): -?\d+ (fields|bytes)", "${1}: … ${2}"),

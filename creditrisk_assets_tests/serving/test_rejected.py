@@ -1,5 +1,6 @@
 """What is in quarantine, counted by reasons that many rows share."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
@@ -31,6 +32,11 @@ from creditrisk_assets_tests.streaming.taking import fixed
             "issue_d: outside the book 2014-01 to 2016-12 (A, B)",
         ),
         ("record: 3 fields where the header has 74", "record: … fields where the header has 74"),
+        (
+            "event_time: 2036-11-18 is more than 5 minutes after the broker's time 2026-11-18; set the sender's clock",
+            "event_time: … is more than 5 minutes after the broker's time",
+        ),
+        ("event_type: 'it's' does not belong to topic x", "event_type: … does not belong to topic x"),
         ("message: not UTF-8 from byte 17; encode it", "message: not UTF-8; encode it"),
         ("message: 2000000 bytes, more than 1048576", "message: … bytes, more than 1048576"),
         ("x: 'a\nb' cannot be read as month", "x: … cannot be read as month"),
@@ -61,7 +67,8 @@ def test_records_of_files_are_counted_under_each_of_their_reasons() -> None:
 @pytest.mark.parametrize("topic", [ACTIVITY, APPLICATIONS])
 def test_every_fault_the_simulator_knows_is_counted_without_its_values(tmp_path: Path, topic: str) -> None:
     lake, good = Lake(str(tmp_path)), packed(activity() if topic == ACTIVITY else application())
-    values = [poisoned(kind, topic, good, f"e-{n}-{kind}", RECEIVED) for kind in KINDS[topic] for n in range(3)]
+    times = [RECEIVED + timedelta(seconds=n) for n in range(3)]
+    values = [poisoned(kind, topic, good, f"e-{time}-{kind}", time) for kind in KINDS[topic] for time in times]
     taken(lake, topic, [good, *values])
     found = rejected_events(lake.scan(RAW_EVENTS, columns=OF_EVENTS)).collect()
     assert SERVING_QUARANTINE.violations(found.lazy()) == {}
