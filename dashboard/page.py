@@ -19,8 +19,15 @@ from dashboard import access, reading
 def page(title: str, source: Table | None = None) -> Iterator[None]:
     """Heading with the age of `source` and the model, for those who may look; what is missing is told, never raised."""
     access.admit()
-    try:
+    with told():
         _heading(title, source)
+        yield
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """What is missing inside is told, never raised; pages do so by themselves, fragments that run alone do not."""
+    try:
         yield
     except EmptyTableError as error:
         st.info(str(error), icon=":material/hourglass_empty:")

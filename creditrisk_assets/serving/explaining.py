@@ -66,7 +66,7 @@ def reasons_only(score: Mapping[str, Any]) -> Contributions:
                          unknown, complete=False)  # fmt: skip
 
 
-def waterfall(found: Contributions, largest: int = LARGEST) -> pl.DataFrame:
+def waterfall(found: Contributions, largest: int = LARGEST, average: str = "Average loan") -> pl.DataFrame:
     """Steps from the average to the total (STEPS), the largest first, all others as one; ends where the score does.
 
     `low` and `high` (5 % and 95 %) are where a step may end, empty where it is not known. `start` and `end` are
@@ -75,7 +75,7 @@ def waterfall(found: Contributions, largest: int = LARGEST) -> pl.DataFrame:
     order = np.argsort(-np.abs(found.mean), kind="stable")
     shown, rest = order[:largest], order[largest:]
     others = found.log_odds - found.base - found.mean[shown].sum()
-    rows = [_total("average", "Average loan", found.base, float("nan"))]
+    rows = [_total("average", average, found.base, float("nan"))]
     at = found.base
     for place in shown:
         rows.append(_step(found.names[place], wording.factor(found.names[place]), found.values[place],
@@ -87,6 +87,24 @@ def waterfall(found: Contributions, largest: int = LARGEST) -> pl.DataFrame:
     rows.append(_total("total", "This one", found.log_odds, found.spread))
     frame = pl.DataFrame([{"step": step, **row} for step, row in enumerate(rows)], schema=STEPS)
     return frame.with_columns(pl.col("low", "high").fill_nan(None))
+
+
+def told_steps(steps: pl.DataFrame, base: float) -> pl.DataFrame:
+    """Steps of `waterfall` against the average, `base`, with name, meaning, effect and sure in words."""
+    against = steps.with_columns(pl.col("start", "end", "low", "high") - base)
+    ends = pl.col("direction") == "total"
+    times = [
+        pl.when(ends).then(pl.col(name)).otherwise(pl.col(name) - pl.col("start")) for name in ("end", "low", "high")
+    ]
+    effect, low, high = [(part.exp() - 1) * 100 for part in times]
+    written = [pl.format("{} %", part.round(0).cast(pl.Int64)) for part in (effect, low, high)]
+    names = {name: wording.meaning(name) for name in steps["factor"].to_list()}
+    return against.with_columns(
+        name=pl.when(pl.col("value") == "").then("label").otherwise(pl.concat_str("label", "value", separator="  ")),
+        meaning=pl.col("factor").replace(names),
+        effect=written[0],
+        sure=pl.concat_str(written[1], pl.lit(" to "), written[2]),
+    )
 
 
 def in_words(found: Contributions, most: int = 4) -> list[str]:
@@ -120,5 +138,5 @@ def _step(factor: str, label: str, value: str, mean: float, start: float, deviat
 
 
 def _total(factor: str, label: str, log_odds: float, deviation: float) -> dict[str, Any]:
-    row = _step(factor, label, "", log_odds, 0.0, deviation)
-    return row | {"direction": "total"}
+    row = _step(factor, label, "", 0.0, log_odds, deviation)
+    return row | {"direction": "total", "contribution": log_odds}

@@ -7,6 +7,7 @@ from typing import Any
 from creditrisk_assets.columns import Column
 from creditrisk_assets.contracts import FEATURES_BEHAVIOUR, FEATURES_LOANS, RAW_LOANS, SCORES_LIVE
 from creditrisk_assets.scores.policy import Policy
+from creditrisk_assets.scores.scale import BAND_EDGES
 
 BEHIND = {
     "log_loan_amount": FEATURES_LOANS.column("loan_amount"),
@@ -113,6 +114,13 @@ def reasoning(decision: str, probability: float, policy: Policy | None) -> str:
         f"The posterior cannot tell: the likelier side of the limit ({limits}) has {sure}, "
         f"and the policy asks for {needed}. A person decides.",
     )
+
+
+def band(number: int) -> str:
+    """The PDs of a risk band: 2 % to 3 %."""
+    low, high = (None, *BAND_EDGES)[number - 1], (*BAND_EDGES, None)[number - 1]
+    edges = [f"{100 * edge:g} %" for edge in (low, high) if edge is not None]
+    return " to ".join(edges) if len(edges) == 2 else f"below {edges[0]}" if low is None else f"{edges[0]} and more"
 
 
 def ago(then: datetime, now: datetime) -> str:

@@ -1,8 +1,93 @@
-"""Watch list."""
+"""Watch list: who was decided upon last, and who is flagged, as the stream goes."""
 
+from datetime import UTC, datetime
+from typing import Any
+
+import polars as pl
 import streamlit as st
 
-from dashboard.page import page
+from creditrisk_assets.contracts import SCORES_LIVE
+from creditrisk_assets.serving.watch_list import counted, flagged_first, identity, in_words
+from creditrisk_assets.serving.wording import VERDICTS
+from dashboard import live
+from dashboard.filters import BIND
+from dashboard.page import downloads, page, told
 
-with page("Watch list"):
-    st.info("This page is being built.")
+MOST = 200
+SHOWN = {"latest": "Latest", "everyone": "Everyone"}
+KINDS = {"application": "Applications", "behaviour": "Customers"}
+COLOURS = ["blue", "orange", "red"]
+EVERY = "2s"
+
+
+def columns(highest: float) -> dict[str, Any]:
+    """Labels and formats; the bar of the PD reaches to the `highest` on screen."""
+    of = st.column_config
+    return {
+        "subject": of.TextColumn("Who", pinned=True, width=125),
+        "decision": of.MultiselectColumn("Decision", options=list(VERDICTS.values()), color=COLOURS, width="small"),
+        "pd": of.ProgressColumn("PD, 12 months", format="percent", min_value=0, max_value=max(0.2, highest),
+                                help="Posterior mean of the PD within twelve months"),
+        "interval": of.TextColumn("90 % credible", width=125),
+        "reason": of.TextColumn("Main reason", help="The factor that raises the risk most, as far as we are sure"),
+        "override": of.TextColumn("Officer", help="What an officer decided instead", width="small"),
+        "sure": of.NumberColumn("Sure", format="percent", help="Probability that the decision is right"),
+        "kind": of.TextColumn("What", width="small"),
+        "event": of.DatetimeColumn("Event of", format="YYYY-MM-DD", help="Time up to which events are known"),
+        "arrived": of.TextColumn("Arrived", help="Since the micro-batch was committed", width="small"),
+    }  # fmt: skip
+
+
+def filters() -> tuple[str, str | None, str | None, bool]:
+    """(latest or everyone, kind, decision, keep up with the stream) as the URL has them."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        shown = st.segmented_control("Show", list(SHOWN), default="latest", required=True, key="show",
+                                     format_func=SHOWN.__getitem__, **BIND)  # fmt: skip
+        kind = st.pills("Of", list(KINDS), key="kind", format_func=KINDS.__getitem__, **BIND)
+        decision = st.pills("Decision", list(VERDICTS), key="decision", format_func=VERDICTS.__getitem__, **BIND)
+        going = st.toggle("Live", value=True, key="live", help="Look again every two seconds")
+    return shown or "latest", kind, decision, going
+
+
+def board(shown: str, kind: str | None, decision: str | None) -> None:
+    """The counters and the list; a click on a row opens its applicant."""
+    with told():
+        found = live.watched(shown == "everyone", kind, decision, MOST)  # type: ignore[arg-type]
+        now = datetime.now(UTC)
+        line = counted(found.stream, found.counters, found.latency, now)
+        if not line:
+            st.info(
+                "The stream has brought nothing yet: start a producer (`creditrisk simulate events`) and the sensor "
+                "`events`, or run `make demo`.",
+                icon=":material/hourglass_empty:",
+            )
+            return
+        st.caption(":material/sensors: " + " · ".join(line))
+        rows = flagged_first(found.rows)
+        if rows.is_empty():
+            st.info("Nobody matches: choose another kind or decision.", icon=":material/filter_alt_off:")
+            return
+        _table(rows, in_words(rows, found.overridden, now), shown)
+
+
+def _table(rows: pl.DataFrame, words: pl.DataFrame, shown: str) -> None:
+    labelled = columns(float(words["pd"].max()))  # type: ignore[arg-type]
+    if words["override"].null_count() == words.height:
+        labelled.pop("override")
+    chips = words.with_columns(pl.concat_list("decision"))
+    # The key holds who stands where: a click can never open another one than was clicked.
+    chosen = st.dataframe(
+        chips, column_config=labelled, column_order=list(labelled), hide_index=True, height=560,
+        key=f"watched-{identity(rows)}", on_select="rerun", selection_mode="single-row", placeholder="",
+        alt=f"{rows.height} rows, declined first, then referred, each from the highest PD down; select one to open it",
+    )  # fmt: skip
+    if picked := chosen["selection"]["rows"]:
+        st.switch_page("pages/applicant.py", query_params={"id": rows["subject"][picked[0]]})
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.caption(f"{'Latest' if shown == 'latest' else 'Everyone'}, at most {MOST} rows. Select a row to open it.")
+        downloads(words, "watch_list")
+
+
+with page("Watch list", SCORES_LIVE):
+    shown, kind, decision, going = filters()
+    st.fragment(board, run_every=EVERY if going else None)(shown, kind, decision)
