@@ -11,6 +11,7 @@ from creditrisk_assets.contracts import ACTIVITY, APPLICATIONS
 from creditrisk_assets.resources.environments import SettingsError, settings
 
 if TYPE_CHECKING:
+    from creditrisk_assets.streaming.events import Events
     from creditrisk_assets.streaming.restart import Start
 
 TOPIC = click.Choice([APPLICATIONS, ACTIVITY])
@@ -95,7 +96,9 @@ def list_quarantine(topic: str | None, day: datetime | None, limit: int) -> None
     from creditrisk_assets.streaming.quarantine import quarantined
 
     with _told():
-        found = quarantined(Events(Lake(settings().lake)), topic, _day(day))
+        events = Events(Lake(settings().lake))
+        found = quarantined(events, topic, _day(day))
+        _say_of_none(events)
     for row in found.tail(limit).iter_rows(named=True):
         click.echo(
             f"{row['ingested_at']:%Y-%m-%d %H:%M:%S} {row['topic']}[{row['partition']}] epoch {row['epoch']} "
@@ -115,8 +118,15 @@ def replay_quarantine(topic: str | None, day: datetime | None) -> None:
     from creditrisk_assets.streaming.quarantine import replay
 
     with _told():
-        done = replay(Events(Lake(settings().lake)), decode, topic, _day(day))
+        events = Events(Lake(settings().lake))
+        done = replay(events, decode, topic, _day(day))
+        _say_of_none(events)
     click.echo(f"{done.tried:,} messages read anew, {done.good:,} of them good now")
+
+
+def _say_of_none(events: "Events") -> None:
+    if not events.exists:
+        click.echo(f"There is nothing yet: no message was taken into {events.contract.name} of this lake.")
 
 
 def _day(day: datetime | None) -> date | None:

@@ -14,6 +14,7 @@ from datetime import date
 
 import polars as pl
 
+from creditrisk_assets.contracts import RAW_EVENTS
 from creditrisk_assets.streaming.consume import Decode
 from creditrisk_assets.streaming.errors import AlreadyTakenError
 from creditrisk_assets.streaming.events import Events
@@ -33,7 +34,12 @@ class Replayed:
 
 
 def quarantined(events: Events, topic: str | None = None, day: date | None = None) -> pl.DataFrame:
-    """Messages in quarantine, in the order they came (columns SHOWN); `day` is the day of their micro-batch."""
+    """Messages in quarantine, in the order they came (columns SHOWN); `day` is the day of their micro-batch.
+
+    None where there is no table yet, and then it is not made.
+    """
+    if not events.exists:
+        return pl.DataFrame(schema=RAW_EVENTS.schema).select(SHOWN)
     events.refresh()
     holding = pl.col("null_count.error") < pl.col("num_records")
     if day is not None:
@@ -53,6 +59,8 @@ def replay(events: Events, decode: Decode, topic: str | None = None, day: date |
 
     LakeUnavailableError when the lake cannot be written; it is safe to run again.
     """
+    if not events.exists:
+        return Replayed(0, 0, None)
     while True:
         events.refresh()
         before = events.patiently(lambda: events.transaction(REPLAYS)) or 0

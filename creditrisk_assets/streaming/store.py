@@ -64,6 +64,11 @@ class Store:
         """Have the table, with the columns of its contract; nothing happens where there is one."""
         self.patiently(self._opened)
 
+    @property
+    def exists(self) -> bool:
+        """Is there a table? For those who only look: whatever else is asked of it creates it."""
+        return self._table is not None or self.patiently(lambda: opened(self._uri, self._options)) is not None
+
     def _created(self) -> DeltaTable:
         empty = pl.DataFrame(schema=self.contract.schema)
         names = [name for name in STATISTICS if name in self.contract.schema]

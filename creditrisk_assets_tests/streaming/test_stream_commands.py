@@ -10,6 +10,7 @@ from creditrisk_assets.cli import main
 from creditrisk_assets.contracts import ACTIVITY
 from creditrisk_assets.resources.delta import Lake
 from creditrisk_assets.streaming.decoding import decode
+from creditrisk_assets.streaming.events import Events
 from creditrisk_assets_tests.streaming.brokers import DevelopmentBroker, eventually
 from creditrisk_assets_tests.streaming.clients import admin, bounds, send
 from creditrisk_assets_tests.streaming.taking import as_text, drain, intake, rows
@@ -59,7 +60,6 @@ def test_after_a_loss_the_stream_is_restarted_from_what_there_is(development: De
 
 
 def test_the_quarantine_is_listed_and_replayed(development: DevelopmentBroker, lake: Lake) -> None:
-    assert "0 messages in quarantine" in run("quarantine", "list").output
     send(development.bootstrap, ACTIVITY, [b"no JSON", b"", GOOD])
     one = intake(development.bootstrap, lake, ACTIVITY)
     one.decode = lambda topic, values, times: as_text(topic, values, times, bad=b"")  # a decoder that fails at all
@@ -75,6 +75,20 @@ def test_the_quarantine_is_listed_and_replayed(development: DevelopmentBroker, l
         assert told == f"{2 + good} messages read anew, {good} of them good now\n"
     assert rows(lake).filter(event_id="e1")["offset"].to_list() == [2]
     assert decode(ACTIVITY, [GOOD]).events["error"].to_list() == [None]
+
+
+@pytest.mark.parametrize(("verb", "told"), [("list", "0 messages in quarantine"), ("replay", "0 messages read anew")])
+def test_who_looks_into_a_lake_without_messages_learns_so_and_makes_no_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str, told: str
+) -> None:
+    monkeypatch.setenv("CREDITRISK_LAKE", str(tmp_path / "lake"))
+    result = run("quarantine", verb)
+    assert result.exit_code == 0
+    assert result.output.startswith("There is nothing yet: no message was taken into raw/events of this lake.\n")
+    assert told in result.output
+    assert list(tmp_path.iterdir()) == []
+    Events(Lake(str(tmp_path / "lake"))).create()
+    assert run("quarantine", verb).output.startswith(told)
 
 
 def test_a_broker_that_is_not_there_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
