@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -32,24 +33,38 @@ class Replay:
     """Applications made of a file of loans: csv (plain or packed), parquet, or a row of JSON in each line.
 
     `now`: they happen when they are sent; otherwise on the first day of the month of issue.
-    `left_out` tells which records could not be sent, the line first; complete after `messages`.
+    `left_out` tells which records before the last message could not be sent, by line; all after `messages`.
     """
 
     path: Path
     now: bool = False
     left_out: list[str] = field(default_factory=list)
+    _unread: deque[tuple[int, str]] = field(default_factory=deque)
 
     def messages(self) -> Iterator[Message]:
         """One application for each loan, its identifier as in raw/loans. SourceError for a file of no use."""
-        for texts, payloads in self._rows():
-            known = _identified(texts)
-            for line, issued, identifier, payload in zip(
-                known[LINE], known["issue_d"], known["loan_id"], payloads, strict=True
-            ):
-                if issued is None and not self.now:
-                    self.left_out.append(f"line {line}: issue_d is no month; mend it, or send with --now")
-                else:
-                    yield _message(identifier, datetime.now(UTC) if self.now else issued, payload)
+        try:
+            for texts, payloads in self._rows():
+                yield from self._applications(_identified(texts), payloads)
+        except SourceError:
+            self._leave_out()
+            raise
+
+    def _applications(self, known: pl.DataFrame, payloads: list[dict[str, Any]]) -> Iterator[Message]:
+        for line, issued, identifier, payload in zip(
+            known[LINE], known["issue_d"], known["loan_id"], payloads, strict=True
+        ):
+            self._leave_out(before=line)
+            if issued is None and not self.now:
+                self.left_out.append(f"line {line}: issue_d is no month; mend it, or send with --now")
+            else:
+                yield _message(identifier, datetime.now(UTC) if self.now else issued, payload)
+
+    def _leave_out(self, before: float = float("inf")) -> None:
+        """Records are read in blocks, and a whole file is looked through first: told is what was passed by."""
+        while self._unread and self._unread[0][0] < before:
+            line, reason = self._unread.popleft()
+            self.left_out.append(f"line {line}: {reason}")
 
     def _rows(self) -> Iterator[tuple[pl.DataFrame, list[dict[str, Any]]]]:
         """Records as LINE and texts, and what is sent of them."""
@@ -63,11 +78,11 @@ class Replay:
             scratch = Path(stack.enter_context(TemporaryDirectory(prefix="creditrisk-")))
             for source in stack.enter_context(opened(self.path, self.path.name)):
                 found = records(source, scratch)
-                for line, reason in found.malformed.select("line", "reason").iter_rows():
-                    self.left_out.append(f"line {line}: {reason}")
+                self._unread.extend(found.malformed.select("line", "reason").sort("line").iter_rows())
                 for batch in found.batches():
                     for texts in batch.iter_slices(ROWS_AT_ONCE):
                         yield texts, _payloads(texts)
+                self._leave_out()
 
     def _json(self) -> Iterator[tuple[pl.DataFrame, list[dict[str, Any]]]]:
         lines: list[int] = []
@@ -79,12 +94,13 @@ class Replay:
                 rows.append(msgspec.json.decode(text, type=dict[str, Any]))
                 lines.append(line)
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                self.left_out.append(f"line {line}: not one JSON object ({error})")
+                self._unread.append((line, f"not one JSON object ({error})"))
             if len(rows) == ROWS_AT_ONCE:
                 yield _texts(lines, rows), rows
                 lines, rows = [], []
         if rows:
             yield _texts(lines, rows), rows
+        self._leave_out()
 
 
 def _lines(path: Path) -> Iterator[bytes]:

@@ -36,6 +36,9 @@ def replay_loans(file: Path, rate: float | None, limit: int | None, partitions: 
         sent = send(arguments, APPLICATIONS, islice(replay.messages(), limit), rate)
     except (OSError, SettingsError, SourceError, SendError) as error:
         raise click.ClickException(str(error)) from error
-    for told in replay.left_out:
-        click.echo(f"left out: {told}", err=True)
+    finally:
+        for told in replay.left_out:
+            click.echo(f"left out: {told}", err=True)
     click.echo(f"{sent:,} applications sent to {APPLICATIONS} ({found} partitions), {len(replay.left_out):,} left out")
+    if not sent and replay.left_out:
+        raise click.ClickException("nothing could be sent: mend what was left out, and send it again")

@@ -107,8 +107,8 @@ def test_what_cannot_be_sent_is_told_and_the_rest_is_sent(tmp_path: Path) -> Non
     replay = Replay(write(tmp_path / "loans.csv", lines))
     assert len(list(replay.messages())) == 2
     assert replay.left_out == [
-        "line 5: record: 2 fields where the header has 36",
         "line 3: issue_d is no month; mend it, or send with --now",
+        "line 5: record: 2 fields where the header has 36",
     ]
     assert len(list(Replay(tmp_path / "loans.csv", now=True).messages())) == 3
 
@@ -200,6 +200,37 @@ def test_the_command_tells_what_it_left_out(own: DevelopmentBroker, tmp_path: Pa
     assert result.exit_code == 0
     assert "left out: line 2: not one JSON object" in result.stderr
     assert result.stdout.endswith("partitions), 1 left out\n")
+    none = replay_loans(own.bootstrap, file, "--limit", 1)
+    assert none.stderr == ""  # nothing before the last one that was sent
+
+
+def lines_left_out(result: Result) -> list[int]:
+    return [int(told.split()[3].rstrip(":")) for told in result.stderr.splitlines() if told.startswith("left out: ")]
+
+
+def test_the_command_fails_when_every_record_was_left_out(own: DevelopmentBroker, tmp_path: Path) -> None:
+    row = loans(1)[0] | {"issue_d": "Smarch-2015"}
+    files = {
+        "rows.jsonl": "{\n" + json.dumps(row) + "\n[]\n",
+        "loans.csv": text([row]) + "1,2\n",
+    }
+    for (name, content), lines in zip(files.items(), ([1, 2, 3], [2, 3]), strict=True):
+        result = replay_loans(own.bootstrap, write(tmp_path / name, content))
+        assert result.exit_code == 1
+        assert lines_left_out(result) == lines
+        assert result.stderr.endswith("Error: nothing could be sent: mend what was left out, and send it again\n")
+
+
+def test_what_was_left_out_is_told_also_when_sending_ends_midway(own: DevelopmentBroker, tmp_path: Path) -> None:
+    good = json.dumps(loans(1)[0])
+    large = json.dumps(loans(1)[0] | {"title": "x" * 3_000_000})
+    refused = replay_loans(own.bootstrap, write(tmp_path / "rows.jsonl", "\n".join(["{", good, "[]", large, "{"])))
+    damaged = gzip.compress("\n".join(["{", good, "[]", good]).encode())[:-8]
+    unread = replay_loans(own.bootstrap, write(tmp_path / "rows.jsonl.gz", damaged))
+    for result, said in ((refused, "did not take the messages"), (unread, "Fetch the file again")):
+        assert result.exit_code == 1
+        assert lines_left_out(result) == [1, 3]
+        assert said in result.stderr.splitlines()[-1]
 
 
 def test_the_command_refuses_in_one_line_what_it_cannot_do(tmp_path: Path) -> None:
