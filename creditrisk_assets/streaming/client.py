@@ -18,6 +18,7 @@ from kafka.errors import (
 )
 
 from creditrisk_assets.streaming import columnar
+from creditrisk_assets.streaming.connection import remedy
 from creditrisk_assets.streaming.errors import KafkaUnavailableError, StreamError, TopicRestartedError
 from creditrisk_assets.streaming.offsets import Place
 
@@ -114,8 +115,8 @@ class Client:
     def unavailable(self) -> KafkaUnavailableError:
         """What to say when nobody answers."""
         return KafkaUnavailableError(
-            f"no answer from the broker at {self._where} within {self.patience:g} s: start it, or correct "
-            "CREDITRISK_KAFKA_BOOTSTRAP; nothing is lost, the stream goes on from its last commit"
+            f"no answer from the broker at {self._where} within {self.patience:g} s: {remedy(self.arguments)}; "
+            "nothing is lost, the stream goes on from its last commit"
         )
 
     @property

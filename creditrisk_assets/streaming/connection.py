@@ -1,5 +1,6 @@
 """How to reach Kafka: the settings as arguments of the client, or what is wrong with them."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,19 @@ def client_arguments(values: Settings) -> dict[str, Any]:
     _refuse_unused(values, protocol, SASL, used=sasl)
     _refuse_unused(values, protocol, TLS, used=tls)
     return arguments | (_sasl(values, protocol) if sasl else {}) | (_tls(values) if tls else {})
+
+
+def remedy(arguments: Mapping[str, Any]) -> str:
+    """What to do when nobody answers a client with these arguments.
+
+    A broker that speaks another protocol and one whose certificate is not trusted just seem to be silent.
+    """
+    protocol = str(arguments.get("security_protocol", "PLAINTEXT"))
+    names = ["BOOTSTRAP"] + (["SECURITY_PROTOCOL"] if protocol != "PLAINTEXT" else [])
+    names += [name.upper() for name in SASL] if protocol.startswith("SASL_") else []
+    names += ["SSL_CAFILE", "SSL_CERTFILE", "SSL_KEYFILE", "SSL_CHECK_HOSTNAME"] if protocol.endswith("SSL") else []
+    known = "" if len(names) == 1 else f" (it must speak {protocol}, and trust and be trusted)"
+    return f"start it, or correct {', '.join(PREFIX + name for name in names)}{known}"
 
 
 def _bootstrap(text: str) -> list[str]:

@@ -9,6 +9,7 @@ from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import NewTopic
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
+from creditrisk_assets.streaming.connection import remedy
 from creditrisk_assets.streaming.errors import StreamError
 
 PATIENCE_MS = 30_000
@@ -113,6 +114,6 @@ def _told(arguments: Mapping[str, Any]) -> Iterator[None]:
     except KafkaError as error:
         servers = ", ".join(arguments.get("bootstrap_servers", ()))
         raise SendError(
-            f"the broker at {servers} did not take the messages ({error}): start it, or correct "
-            "CREDITRISK_KAFKA_BOOTSTRAP, and send them again; repeats count once"
+            f"the broker at {servers} did not take the messages ({error}): {remedy(arguments)}, "
+            "and send them again; repeats count once"
         ) from error
