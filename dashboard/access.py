@@ -14,7 +14,8 @@ from typing import Any
 import streamlit as st
 from streamlit.errors import StreamlitSecretNotFoundError
 
-from creditrisk_assets.resources.environments import Settings, SettingsError, settings
+from creditrisk_assets.resources.environments import Settings, SettingsError
+from dashboard.reading import settings
 
 REQUIRED = ("redirect_uri", "cookie_secret")
 OF_A_PROVIDER = ("client_id", "client_secret", "server_metadata_url")

@@ -5,9 +5,16 @@ from datetime import date
 import streamlit as st
 
 from creditrisk_assets.contracts import MODELS_DIAGNOSTICS
+from creditrisk_assets.resources import environments
 from creditrisk_assets.resources.delta import Lake
-from creditrisk_assets.resources.environments import settings
+from creditrisk_assets.resources.environments import Settings
 from creditrisk_assets.serving.tables import ServedTables
+
+
+@st.cache_resource(show_spinner=False)
+def settings() -> Settings:
+    """Settings of this process, read once: reading them takes longer than drawing a page."""
+    return environments.settings()
 
 
 @st.cache_resource(show_spinner=False)

@@ -1,5 +1,6 @@
 """Columns of the tables on screen: a business label and a format for each."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
@@ -37,3 +38,9 @@ def bar(label: str, most: float, digits: int = 2, told: str | None = None) -> An
 def in_percent(frame: pl.DataFrame, *names: str) -> pl.DataFrame:
     """The frame with these shares in percent, as they are shown; downloads keep the shares."""
     return frame.with_columns(pl.col(names) * 100)
+
+
+def table(frame: pl.DataFrame, columns: Mapping[str, Any], *, key: str, alt: str, **more: Any) -> None:
+    """The `columns` of a frame in their order, handed over in Arrow: streamlit would go by way of pandas."""
+    shown = frame.select(list(columns)).to_arrow(compat_level=pl.CompatLevel.oldest())
+    st.dataframe(shown, column_config=columns, hide_index=True, placeholder="-", key=key, alt=alt, **more)

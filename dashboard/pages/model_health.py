@@ -10,7 +10,7 @@ from dashboard import reading
 from dashboard.charts import health as charts
 from dashboard.filters import BIND, spelled
 from dashboard.page import downloads, page, theme
-from dashboard.tables import count, heading, in_percent, share
+from dashboard.tables import count, heading, in_percent, share, table
 from dashboard.wording import counted, percent
 
 STATUS = {"green": "● green", "amber": "▲ amber", "red": "■ red", "unknown": "○ unknown"}
@@ -18,8 +18,8 @@ MEASURES = {label: name for name, label in health.MEASURES.items()}
 Number = st.column_config.NumberColumn
 
 
-def _committee(table: pl.DataFrame) -> None:
-    worst = str(table["status"][0])
+def _committee(rows: pl.DataFrame) -> None:
+    worst = str(rows["status"][0])
     st.markdown("**For the committee**, worst first")
     columns = {
         "status": st.column_config.TextColumn("Status", pinned=True, width=95),
@@ -27,11 +27,13 @@ def _committee(table: pl.DataFrame) -> None:
         "reading": st.column_config.TextColumn("Reading"),
         "limits": st.column_config.TextColumn("Limits"),
     }
-    st.dataframe(
-        table.with_columns(pl.col("status").cast(pl.String).replace(STATUS)), column_config=columns, hide_index=True,
-        column_order=list(columns), key="committee", alt=f"Indicators with their limits; the worst is {worst}",
-    )  # fmt: skip
-    downloads(table.with_columns(pl.col("status").cast(pl.String)), "committee")
+    table(
+        rows.with_columns(pl.col("status").cast(pl.String).replace(STATUS)),
+        columns,
+        key="committee",
+        alt=f"Indicators with their limits; the worst is {worst}",
+    )
+    downloads(rows.with_columns(pl.col("status").cast(pl.String)), "committee")
 
 
 def _compared(found: pl.DataFrame) -> None:
@@ -83,10 +85,10 @@ def _drift() -> None:
 
 
 def _newest(found: pl.DataFrame) -> None:
-    table = health.newest(found)
-    if table.is_empty():
+    rows = health.newest(found)
+    if rows.is_empty():
         return
-    st.markdown(f"**Newest comparison**, model date {table['model_date'][0]:%Y-%m}, best AUC first")
+    st.markdown(f"**Newest comparison**, model date {rows['model_date'][0]:%Y-%m}, best AUC first")
     columns = {
         "model": heading("Model"),
         "rows": count("Loans"),
@@ -96,14 +98,15 @@ def _newest(found: pl.DataFrame) -> None:
         "observed": share("Observed", 2),
         "bias": Number("PD over observed", format="%.2f"),
     }
-    st.dataframe(
-        in_percent(table, "mean_pd", "observed").with_columns(pl.col("model").map_elements(spelled, pl.String)),
-        column_config=columns, column_order=list(columns), hide_index=True, placeholder="-", key="newest",
+    table(
+        in_percent(rows, "mean_pd", "observed").with_columns(pl.col("model").map_elements(spelled, pl.String)),
+        columns,
+        key="newest",
         alt="Measures of each model on loans issued after the newest model date, best AUC first",
-    )  # fmt: skip
+    )
 
 
-def _diagnosed(table: pl.DataFrame) -> None:
+def _diagnosed(rows: pl.DataFrame) -> None:
     st.markdown("**Sampler and certificate**, newest first")
     columns = {
         "model_date": st.column_config.DateColumn("Model date", format="YYYY-MM", pinned=True),
@@ -118,11 +121,13 @@ def _diagnosed(table: pl.DataFrame) -> None:
         "loans": count("Loans learned from"),
         "defaults": count("Defaults"),
     }
-    st.dataframe(
-        table, column_config=columns, column_order=list(columns), hide_index=True, placeholder="-", key="diagnosed",
+    table(
+        rows,
+        columns,
+        key="diagnosed",
         alt="Sampler diagnostics and certificate of every model, newest first",
-    )  # fmt: skip
-    downloads(table, "diagnostics")
+    )
+    downloads(rows, "diagnostics")
 
 
 with page("Model health", MODELS_DIAGNOSTICS):

@@ -11,7 +11,7 @@ from dashboard.charts import portfolio as charts
 from dashboard.figures import KeyFigure, key_figures
 from dashboard.filters import BIND, months, of_the_book, spelled
 from dashboard.page import downloads, page
-from dashboard.tables import bar, count, dollars, heading, in_percent, share
+from dashboard.tables import bar, count, dollars, heading, in_percent, share, table
 from dashboard.wording import counted, credible, money, percent, points, relative
 
 SPLITS = {"Purpose": "purpose", "Term": "term_months"}
@@ -80,10 +80,10 @@ def _cards(shown: Overview) -> None:
 
 
 def _segments(shown: Overview, split: str) -> None:
-    table, key = shown.segments, SPLITS[split]
+    rows, key = shown.segments, SPLITS[split]
     names = pl.col(key).map_elements(spelled, pl.String) if key == "purpose" else pl.format("{} months", key)
-    table = table.with_columns(names).rename({key: "segment"})
-    most = float(table["loss_rate"].max() or 0.0)  # type: ignore[arg-type]
+    rows = rows.with_columns(names).rename({key: "segment"})
+    most = float(rows["loss_rate"].max() or 0.0)  # type: ignore[arg-type]
     columns = {
         "segment": heading(split),
         "loans": count("Loans"),
@@ -98,13 +98,13 @@ def _segments(shown: Overview, split: str) -> None:
         "expected_rate": share("Expected", 2, "Defaults expected of the same loans"),
         "history": st.column_config.LineChartColumn("PD by quarter"),
     }
-    st.dataframe(
-        in_percent(table, *(name for name in table.columns if name.endswith("_rate") or name in SHARES)),
-        column_config=columns, column_order=list(columns), hide_index=True,
-        placeholder="-", key=f"segments-{key}",
+    table(
+        in_percent(rows, *(name for name in rows.columns if name.endswith("_rate") or name in SHARES)),
+        columns,
+        key=f"segments-{key}",
         alt=f"Segments by {split.lower()}, highest expected loss of the exposure first",
-    )  # fmt: skip
-    downloads(table.drop("history"), f"overview_{key}")
+    )
+    downloads(rows.drop("history"), f"overview_{key}")
 
 
 with page("Overview", SERVING_SEGMENTS):

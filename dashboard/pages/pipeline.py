@@ -6,12 +6,11 @@ import polars as pl
 import streamlit as st
 
 from creditrisk_assets.contracts import SERVING_QUARANTINE
-from creditrisk_assets.resources.environments import settings
 from creditrisk_assets.serving import runs
 from dashboard import operations, reading
 from dashboard.figures import KeyFigure, key_figures
 from dashboard.page import downloads, page, told
-from dashboard.tables import count
+from dashboard.tables import count, table
 from dashboard.wording import counted
 
 MARKS = {"fresh": "● fresh", "behind": "▲ behind", "missing": "○ never written"}
@@ -35,11 +34,13 @@ def _freshness(found: pl.DataFrame, url: str) -> None:
         "told": Text("Why"),
         "link": Link("Dagster", display_text="open"),
     }
-    st.dataframe(
-        found.with_columns(pl.col("status").replace(MARKS), link=links), column_config=columns, hide_index=True,
-        column_order=list(columns), placeholder="-", height=388, key="freshness",
+    table(
+        found.with_columns(pl.col("status").replace(MARKS), link=links),
+        columns,
+        height=388,
+        key="freshness",
         alt="Every table with its rows, version, last change and whether something it is made from is newer",
-    )  # fmt: skip
+    )
     downloads(found, "freshness")
 
 
@@ -66,10 +67,12 @@ def _runs(known: runs.Orchestration | str, url: str) -> None:
         "seconds": Number("Seconds", format="%.1f"),
         "link": Link("Dagster", display_text="open"),
     }
-    st.dataframe(
-        known.runs.with_columns(pl.col("status").replace(RUNS), link=links), column_config=columns, hide_index=True,
-        column_order=list(columns), placeholder="-", key="runs", alt="The newest runs of Dagster",
-    )  # fmt: skip
+    table(
+        known.runs.with_columns(pl.col("status").replace(RUNS), link=links),
+        columns,
+        key="runs",
+        alt="The newest runs of Dagster",
+    )
     downloads(known.runs, "runs")
 
 
@@ -91,16 +94,17 @@ def _stream(known: operations.Stream | str) -> None:
         "replayed": count("Replayed", "Mended and decoded anew"),
         "flags": count("Flagged"),
     }
-    st.dataframe(known.counters, column_config=columns, hide_index=True, placeholder="-", key="counters",
-                 alt="Events applied by topic and type")  # fmt: skip
+    table(known.counters, columns, key="counters", alt="Events applied by topic and type")
     seconds = {
         name: Number(label, format="%.2f s")
         for name, label in (("mean", "Mean"), ("p50", "Half within"), ("p95", "95 % within"), ("p99", "99 % within"))
     }
-    st.dataframe(
-        known.delays, column_config={"topic": Text("Topic", pinned=True), "events": count("Good events"), **seconds},
-        hide_index=True, placeholder="-", key="delays", alt="Seconds from the broker to PostgreSQL by topic",
-    )  # fmt: skip
+    table(
+        known.delays,
+        {"topic": Text("Topic", pinned=True), "events": count("Good events"), **seconds},
+        key="delays",
+        alt="Seconds from the broker to PostgreSQL by topic",
+    )
     downloads(known.counters, "stream")
 
 
@@ -123,8 +127,7 @@ def _quarantine() -> None:
         "newest": Text("Newest stands at"),
         "newest_at": When("Committed, UTC", format="YYYY-MM-DD HH:mm", timezone="UTC"),
     }
-    st.dataframe(found, column_config=columns, hide_index=True, placeholder="-", key="quarantine",
-                 alt="Rejected rows by source and reason, most first")  # fmt: skip
+    table(found, columns, key="quarantine", alt="Rejected rows by source and reason, most first")
     downloads(found, "quarantine")
 
 
@@ -156,7 +159,7 @@ def _figures(tables: pl.DataFrame, known: runs.Orchestration | str, stream: oper
 
 
 def _everything() -> None:
-    tables, url = operations.freshness(), settings().dagster_url
+    tables, url = operations.freshness(), reading.settings().dagster_url
     runs_told, stream = operations.dagster(url), operations.stream()
     key_figures(_figures(tables, runs_told, stream), "")
     left, right = st.columns([3, 2], gap="small")

@@ -10,12 +10,11 @@ from dashboard import reading
 from dashboard.charts import vintages as charts
 from dashboard.filters import BIND, months, period, terms
 from dashboard.page import downloads, page, theme
-from dashboard.tables import bar, count, heading, in_percent, share
+from dashboard.tables import bar, count, heading, in_percent, share, table
 from dashboard.wording import counted
 
 BY: dict[str, vintages.By] = {"Year": "year", "Quarter": "quarter"}
-CROWD = 5
-"""More cohorts than these hide each other's bands."""
+CROWD = 5  # more cohorts than these hide each other's bands
 VERDICTS = {
     "above": "▲ above the interval", "inside": "● inside", "below": "▼ below the interval", "too early": "too early",
     "no model": "no model",
@@ -59,9 +58,9 @@ def _rolls() -> None:
 
 
 def _table(found: pl.DataFrame) -> None:
-    table = vintages.summary(found)
+    rows = vintages.summary(found)
     st.markdown("**Twelve months on book**, newest first: observed default against the 90 % interval expected")
-    most = max(float(table[name].max() or 0) for name in ("observed", "high"))  # type: ignore[arg-type]
+    most = max(float(rows[name].max() or 0) for name in ("observed", "high"))  # type: ignore[arg-type]
     columns = {
         "cohort": heading("Issued"),
         "loans": count("Loans"),
@@ -73,11 +72,12 @@ def _table(found: pl.DataFrame) -> None:
         "verdict": st.column_config.TextColumn("Against the interval"),
         "history": st.column_config.LineChartColumn("Observed curve", y_min=0),
     }
-    st.dataframe(
-        in_percent(table, "observed", "expected", "low", "high").with_columns(pl.col("verdict").replace(VERDICTS)),
-        column_config=columns, hide_index=True, placeholder="-", key="cohorts",
+    table(
+        in_percent(rows, "observed", "expected", "low", "high").with_columns(pl.col("verdict").replace(VERDICTS)),
+        columns,
+        key="cohorts",
         alt="Cohorts with loans, observed and expected default at twelve months, newest first",
-    )  # fmt: skip
+    )
     downloads(found, "vintages")
 
 
