@@ -26,11 +26,14 @@ def connect(role: Role = "writer", url: SecretStr | None = None) -> Connection:
     """A connection of its own, committing by itself, with the rights of `role` and no more.
 
     `url` is CREDITRISK_POSTGRES_URL unless given. SettingsError when it cannot be used,
-    ServingUnavailableError when nobody answers, ServingError when the login may not take the role.
+    ServingUnavailableError when nobody answers, the LoginRefusedError among them when the server does not
+    let the user in; ServingError when the login may not take the role.
     """
-    with told():
+    place = address(url or wanted_url())
+    user = conninfo.conninfo_to_dict(place).get("user")
+    with told(None if user is None else str(user)):
         connection = psycopg.connect(
-            address(url or wanted_url()),
+            place,
             autocommit=True,
             connect_timeout=CONNECT_SECONDS,
             application_name=f"creditrisk {role}",

@@ -3,12 +3,13 @@
 import threading
 
 import pytest
+from psycopg import errors
 from pydantic import SecretStr
 
 from creditrisk_assets.resources.environments import SettingsError
 from creditrisk_assets.serving import reading
 from creditrisk_assets.serving.connection import address, connect, sqlalchemy_url
-from creditrisk_assets.serving.errors import ServingError, ServingUnavailableError, told
+from creditrisk_assets.serving.errors import LoginRefusedError, ServingError, ServingUnavailableError, told
 from creditrisk_assets.serving.live import apply, reached
 from creditrisk_assets_tests.serving.databases import Database
 from creditrisk_assets_tests.serving.scored import NOW, Event, Scored, held, held_after, same, stream
@@ -115,9 +116,24 @@ def test_without_a_url_the_variable_is_named() -> None:
 
 def test_a_wrong_password_is_told_and_not_repeated(postgres: Database) -> None:
     url = postgres.url.get_secret_value().replace("creditrisk@", "creditrisk:told-to-nobody@")
-    with pytest.raises(ServingUnavailableError, match="password authentication failed") as error:
+    said = r"refuses the login of creditrisk \(.*password authentication failed.*\): mend .*CREDITRISK_POSTGRES_URL"
+    with pytest.raises(LoginRefusedError, match=said) as error:
         connect("writer", SecretStr(url))
     assert "told-to-nobody" not in str(error.value)
+    assert "start it" not in str(error.value)
+
+
+def test_a_user_without_a_password_or_without_a_role_is_refused_as_well(postgres: Database) -> None:
+    url = postgres.url.get_secret_value()
+    without = url.partition("?")[0]
+    for login in (f"{without}?passfile=/dev/null", url.replace("creditrisk@", "nobody:told-to-nobody@")):
+        with pytest.raises(LoginRefusedError, match=r"refuses the login of (creditrisk|nobody)"):
+            connect("writer", SecretStr(login))
+
+
+def test_a_refused_login_once_connected_is_told_by_its_code() -> None:
+    with pytest.raises(LoginRefusedError, match=r"refuses the login \(not today\)"), told():
+        raise errors.InvalidAuthorizationSpecification("not today")
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,17 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
+from pydantic import SecretStr
 
 from creditrisk_assets.contracts import FEATURES_BEHAVIOUR, RAW_EVENTS, SCORES_LIVE
 from creditrisk_assets.serving import live
-from creditrisk_assets.serving.errors import ServingUnavailableError
+from creditrisk_assets.serving.errors import LoginRefusedError, ServingUnavailableError
 from creditrisk_assets.serving.frames import newest
 from creditrisk_assets.streaming import pipeline as pipeline_module
 from creditrisk_assets.streaming.events import Events
@@ -199,6 +201,32 @@ def test_while_postgresql_is_down_the_lake_goes_on_and_what_it_missed_is_served_
         step = pipeline.step()
         assert step is not None
         assert step.visible_at is not None
+    all_is_served(served)
+
+
+class WrongPassword(Database):
+    """The same database for somebody who does not know the password."""
+
+    @property
+    def url(self) -> SecretStr:
+        return SecretStr(super().url.get_secret_value().replace("creditrisk@", "creditrisk:forgotten@"))
+
+
+def test_while_postgresql_refuses_the_login_the_lake_goes_on_as_if_it_were_down(
+    served: Platform, postgres: Database
+) -> None:
+    locked_out = replace(served, database=WrongPassword(postgres.server, postgres.name))
+    with locked_out.pipeline() as pipeline:
+        for number in range(2):
+            served.send(did("c-1", days=number))
+            step = pipeline.step()
+            assert step is not None
+            assert step.visible_at is None
+        with pytest.raises(LoginRefusedError, match="refuses the login of creditrisk"):
+            pipeline.finish()
+    assert len(micro_batches(served)) == 2
+    with served.pipeline() as pipeline:
+        pipeline.catch_up()
     all_is_served(served)
 
 
