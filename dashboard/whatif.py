@@ -12,7 +12,7 @@ from creditrisk_assets.serving.certainty import density
 from creditrisk_assets.serving.whatif import Lever, rescored, value, weightiest
 from dashboard.charts.density import moved
 
-FORMATS = {"USD": "dollar", "percent": "%.1f %%"}
+FORMATS = {"USD": "localized", "percent": "%.1f %%"}
 
 
 @st.fragment
@@ -59,7 +59,8 @@ def _widget(lever: Lever, told: Any, key: str) -> Any:
     bounds = (min(lever.low, start), max(lever.high, start), start, lever.step)
     whole = all(float(bound).is_integer() for bound in bounds)
     low, high, here, step = (int(bound) if whole else float(bound) for bound in bounds)
-    label = lever.label if told is not None else f"{lever.label} (not known)"
+    label = f"{lever.label}, USD" if lever.column.unit == "USD" else lever.label
+    label = label if told is not None else f"{label} (not known)"
     asked = st.slider(label, low, high, here, step, key=key, format=FORMATS.get(lever.column.unit))
     return None if told is None and asked == here else asked
 
