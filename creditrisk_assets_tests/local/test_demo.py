@@ -24,7 +24,7 @@ from creditrisk_assets_tests.raw.written import loan, text, write
 
 VINTAGES = 36
 """Enough for a model date with twelve test vintages after it."""
-STAGES = ("discover", "ingest", "references", "evidence", "models", "scores", "compare")
+STAGES = ("discover", "ingest", "references", "evidence", "models", "scores", "serving", "compare")
 
 
 @pytest.fixture(scope="module")
