@@ -1,7 +1,5 @@
 """Can the model be believed: out of time against others, calibrated by band, sampled well, right about its vintages."""
 
-from datetime import date
-
 import numpy as np
 import polars as pl
 
@@ -83,9 +81,3 @@ def foretold(frame: pl.DataFrame, feature_set: str) -> pl.DataFrame:
 def feature_sets(frame: pl.DataFrame) -> list[str]:
     """The feature sets of models/diagnostics."""
     return [str(name) for name in frame["feature_set"].unique().sort()]
-
-
-def model_date(found: pl.DataFrame) -> date | None:
-    """Newest model date of a frame; None of an empty one."""
-    newest_date = found["model_date"].max()
-    return newest_date if isinstance(newest_date, date) else None

@@ -1,8 +1,11 @@
 """Model health: can the model be believed, for a validator and for a committee."""
 
+from collections.abc import Callable
+
 import polars as pl
 import streamlit as st
 
+from creditrisk_assets.columns import Table
 from creditrisk_assets.contracts import MODELS_BACKTEST, MODELS_COMPARISON, MODELS_DIAGNOSTICS, SERVING_SEGMENTS
 from creditrisk_assets.serving import health
 from creditrisk_assets.serving.committee import committee
@@ -130,17 +133,24 @@ def _diagnosed(rows: pl.DataFrame) -> None:
     downloads(rows, "diagnostics")
 
 
-with page("Model health", MODELS_DIAGNOSTICS):
+def _of(make: Callable[..., pl.DataFrame], table: Table, *arguments: str) -> pl.DataFrame:
+    """What `make` makes of a table; of one without rows while it was never written."""
     served = reading.tables()
-    names = health.feature_sets(served.filled(MODELS_DIAGNOSTICS))
+    if served.exists(table):
+        return served.derived(make, (table,), *arguments)
+    return make(pl.DataFrame(schema=table.schema), *arguments)
+
+
+with page("Model health", MODELS_DIAGNOSTICS):
+    names = health.feature_sets(reading.tables().filled(MODELS_DIAGNOSTICS))
     feature_set = st.segmented_control(
         "Features", names, default=names[0], required=True, key="features", format_func=spelled,
         label_visibility="collapsed", **BIND,
     )  # fmt: skip
-    compared = served.derived(health.comparison, (MODELS_COMPARISON,), feature_set)
-    calibrated = served.derived(health.calibration, (SERVING_SEGMENTS,))
-    diagnosed = served.derived(health.diagnostics, (MODELS_DIAGNOSTICS,), feature_set)
-    foretold = served.derived(health.foretold, (MODELS_BACKTEST,), feature_set)
+    compared = _of(health.comparison, MODELS_COMPARISON, feature_set)
+    calibrated = _of(health.calibration, SERVING_SEGMENTS)
+    diagnosed = _of(health.diagnostics, MODELS_DIAGNOSTICS, feature_set)
+    foretold = _of(health.foretold, MODELS_BACKTEST, feature_set)
     with st.container(border=True, gap="xsmall"):
         _committee(committee(compared, calibrated, diagnosed, foretold))
     left, right = st.columns(2, gap="small")
