@@ -1,0 +1,117 @@
+"""Tables kept by version: read once, never stale for longer than a moment, and what follows from them too."""
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from creditrisk_assets.contracts import SERVING_QUARANTINE, SERVING_ROLL_RATES
+from creditrisk_assets.resources.delta import Lake, LakeError
+from creditrisk_assets.serving import tables
+from creditrisk_assets.serving.tables import EmptyTableError, ServedTables
+
+calls: list[int] = []
+
+
+def counted(frame: pl.DataFrame, more: int) -> int:
+    """Rows and some more; notes that it was called."""
+    calls.append(more)
+    return frame.height + more
+
+
+def rolls(count: int) -> pl.DataFrame:
+    rows = [(date(2026, month + 1, 1), "current", "current", 5) for month in range(count)]
+    return pl.DataFrame(rows, schema=SERVING_ROLL_RATES.schema, orient="row")
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(str(tmp_path / "lake"))
+
+
+@pytest.fixture
+def served(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> ServedTables:
+    """Tables that are looked at anew every time."""
+    monkeypatch.setattr(tables, "AGE", -1.0)
+    calls.clear()
+    return ServedTables(lake)
+
+
+def test_a_table_never_written_is_told(served: ServedTables) -> None:
+    assert not served.exists(SERVING_ROLL_RATES)
+    for ask in (served.frame, served.version, served.facts, served.as_of):
+        with pytest.raises(LakeError, match="materialize serving/roll_rates"):
+            ask(SERVING_ROLL_RATES)
+
+
+def test_a_frame_is_read_once_per_version(served: ServedTables, lake: Lake) -> None:
+    lake.overwrite(SERVING_ROLL_RATES, rolls(2))
+    first = served.frame(SERVING_ROLL_RATES)
+    assert served.frame(SERVING_ROLL_RATES) is first
+    lake.overwrite(SERVING_ROLL_RATES, rolls(3))
+    assert served.frame(SERVING_ROLL_RATES).height == 3
+
+
+def test_a_table_made_anew_under_its_name_is_noticed(served: ServedTables, lake: Lake, tmp_path: Path) -> None:
+    import shutil
+
+    lake.overwrite(SERVING_ROLL_RATES, rolls(2))
+    assert served.frame(SERVING_ROLL_RATES).height == 2
+    shutil.rmtree(tmp_path / "lake")
+    lake.overwrite(SERVING_ROLL_RATES, rolls(4))
+    assert served.version(SERVING_ROLL_RATES) == 0
+    assert served.frame(SERVING_ROLL_RATES).height == 4
+
+
+def test_what_follows_is_made_once_for_a_version_and_arguments(served: ServedTables, lake: Lake) -> None:
+    lake.overwrite(SERVING_ROLL_RATES, rolls(2))
+    made = [served.derived(counted, (SERVING_ROLL_RATES,), more) for more in (1, 1, 7, 1)]
+    assert made == [3, 3, 9, 3]
+    assert calls == [1, 7]
+    lake.overwrite(SERVING_ROLL_RATES, rolls(5))
+    assert served.derived(counted, (SERVING_ROLL_RATES,), 1) == 6
+    assert calls == [1, 7, 1]
+
+
+def test_results_unused_for_longest_are_forgotten(
+    served: ServedTables, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "KEPT", 2)
+    lake.overwrite(SERVING_ROLL_RATES, rolls(1))
+    for more in (1, 2, 1, 3, 1, 2):
+        served.derived(counted, (SERVING_ROLL_RATES,), more)
+    assert calls == [1, 2, 3, 2]
+
+
+def test_facts_are_those_of_the_log(served: ServedTables, lake: Lake) -> None:
+    before = datetime.now(UTC) - timedelta(seconds=1)
+    lake.overwrite(SERVING_ROLL_RATES, rolls(2))
+    lake.overwrite(SERVING_ROLL_RATES, rolls(6))
+    facts = served.facts(SERVING_ROLL_RATES)
+    assert (facts.version, facts.rows) == (1, 6)
+    assert before < facts.changed < datetime.now(UTC) + timedelta(seconds=1)
+    assert served.as_of(SERVING_ROLL_RATES) == facts.changed
+
+
+def test_upkeep_of_files_changes_no_rows(served: ServedTables, lake: Lake) -> None:
+    for count in (2, 3):
+        lake.overwrite(SERVING_ROLL_RATES, rolls(count))
+    changed = served.as_of(SERVING_ROLL_RATES)
+    lake.open(SERVING_ROLL_RATES).vacuum(0, dry_run=False, enforce_retention_duration=False)
+    assert served.version(SERVING_ROLL_RATES) > 1
+    assert served.as_of(SERVING_ROLL_RATES) == changed
+
+
+def test_an_empty_table_is_told_apart_from_one_that_is_missing(served: ServedTables, lake: Lake) -> None:
+    lake.overwrite(SERVING_QUARANTINE, pl.DataFrame(schema=SERVING_QUARANTINE.schema))
+    assert served.exists(SERVING_QUARANTINE)
+    assert served.facts(SERVING_QUARANTINE).rows == 0
+    with pytest.raises(EmptyTableError, match="holds no row yet"):
+        served.filled(SERVING_QUARANTINE)
+
+
+def test_rows_of_a_large_table_are_looked_up(served: ServedTables, lake: Lake) -> None:
+    lake.overwrite(SERVING_ROLL_RATES, rolls(4))
+    found = served.rows(SERVING_ROLL_RATES, pl.col("month") == date(2026, 2, 1), ["month"])
+    assert found.rows() == [(date(2026, 2, 1),)]
