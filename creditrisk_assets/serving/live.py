@@ -48,9 +48,11 @@ def apply(connection: Connection, batch: MicroBatch, scores: pl.DataFrame, now: 
     """Apply a micro-batch of raw/events with its rows of scores/live.
 
     A subject keeps the row that is the newest by `as_of`, then by micro-batch, then by its place. `now` ends
-    the latency of the events. GapError when micro-batches before this one are missing, ValueError for
-    scores of another one; ServingUnavailableError when PostgreSQL does not answer, and then nothing or
-    everything is applied: applying again on a new connection settles it.
+    the latency of the events. One without rows moves offsets, unless micro-batches before it are missing.
+
+    GapError when they are missing before one with rows, ValueError for scores of another one;
+    ServingUnavailableError when PostgreSQL does not answer, and then nothing or everything is applied:
+    applying again on a new connection settles it.
     """
     if not connection.autocommit:
         raise ValueError("the connection must commit by itself: open it with serving.connection.connect")
@@ -58,10 +60,12 @@ def apply(connection: Connection, batch: MicroBatch, scores: pl.DataFrame, now: 
         raise ValueError(f"there are scores of other micro-batches than {batch.ingested_at}: give its own")
     with told(), connection.transaction():
         connection.execute(statements.LOCK)
+        at = reached(connection)
         if batch.frame.is_empty():  # nothing can follow from it, and none comes after it
-            _advance(connection, batch.ranges)
+            if batch.previous is None or (at is not None and at >= batch.previous):
+                _advance(connection, batch.ranges)
             return Applied()
-        if _is_applied(batch, reached(connection)):
+        if _is_applied(batch, at):
             return Applied()
         _advance(connection, batch.ranges)
         _count(connection, batch.frame, now or datetime.now(UTC))

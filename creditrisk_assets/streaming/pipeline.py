@@ -100,7 +100,9 @@ class Pipeline:
         """
         taken = self.intake.take(ranges)
         if taken.batch is None or taken.batch.frame.is_empty():
-            if self.follower is not None:
+            if self.follower is not None and taken.batch is not None:
+                self.follower.advance(taken.batch)
+            elif self.follower is not None:
                 self.follower.settle()
             return None
         seconds = dict(taken.seconds)

@@ -10,6 +10,7 @@ from datetime import datetime
 
 import polars as pl
 
+from creditrisk_assets.contracts import SCORES_LIVE
 from creditrisk_assets.serving import live
 from creditrisk_assets.serving.connection import Connection
 from creditrisk_assets.serving.errors import GapError, ServingUnavailableError
@@ -56,6 +57,14 @@ class Follower:
         self.settle()
         self._under_way = self._thread.submit(self._timed, batch, scores, seconds)
         return self._under_way
+
+    def advance(self, batch: MicroBatch) -> None:
+        """Have the offsets follow a micro-batch without rows; while PostgreSQL is behind they wait for the next rows.
+
+        Errors as `settle`.
+        """
+        self.apply(batch, pl.DataFrame(schema=SCORES_LIVE.schema), {})
+        self.settle()
 
     def settle(self) -> None:
         """Wait for what is under way; its errors."""

@@ -108,6 +108,19 @@ def test_what_a_micro_batch_changed_is_told(writer: Connection) -> None:
     assert reading.stream(writer).select("micro_batches", "events", "decisions").row(0) == (2, 5, 5)
 
 
+def test_a_micro_batch_without_rows_moves_offsets_once_those_before_it_are_applied(writer: Connection) -> None:
+    first, second, empty = applications([("a", 1)], [("a", 2)], [])
+    for before, end in ((None, {}), (first, {Place(APPLICATIONS, 0): Position(0, 1)})):
+        if before is not None:
+            put(writer, before)
+        assert put(writer, empty) == Applied()
+        assert positions(writer) == end
+    put(writer, second)
+    put(writer, empty)
+    assert positions(writer) == {Place(APPLICATIONS, 0): Position(0, 3)}
+    assert reached(writer) == second.batch.ingested_at
+
+
 def test_an_event_that_comes_late_does_not_take_the_place_of_a_newer_one(writer: Connection) -> None:
     for one in applications([("a", 10)], [("a", 5)]):
         put(writer, one)

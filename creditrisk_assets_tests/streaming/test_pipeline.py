@@ -7,10 +7,11 @@ from datetime import timedelta
 
 import polars as pl
 import pytest
+from kafka import TopicPartition
 from polars.testing import assert_frame_equal
 from pydantic import SecretStr
 
-from creditrisk_assets.contracts import FEATURES_BEHAVIOUR, RAW_EVENTS, SCORES_LIVE
+from creditrisk_assets.contracts import ACTIVITY, FEATURES_BEHAVIOUR, RAW_EVENTS, SCORES_LIVE
 from creditrisk_assets.serving import live
 from creditrisk_assets.serving.errors import LoginRefusedError, ServingUnavailableError
 from creditrisk_assets.serving.frames import newest
@@ -19,6 +20,8 @@ from creditrisk_assets.streaming.events import Events
 from creditrisk_assets.streaming.table import MicroBatch
 from creditrisk_assets_tests.serving.databases import Database
 from creditrisk_assets_tests.serving.scored import Scored, held, held_after
+from creditrisk_assets_tests.streaming.brokers import eventually
+from creditrisk_assets_tests.streaming.clients import admin, bounds
 from creditrisk_assets_tests.streaming.flowing import (
     START,
     Platform,
@@ -26,6 +29,7 @@ from creditrisk_assets_tests.streaming.flowing import (
     derived_in_one_go,
     did,
     everything,
+    partition_of,
     poison,
     some_messages,
     take,
@@ -202,6 +206,28 @@ def test_while_postgresql_is_down_the_lake_goes_on_and_what_it_missed_is_served_
         assert step is not None
         assert step.visible_at is not None
     all_is_served(served)
+
+
+def offsets(database: Database) -> dict[int, int]:
+    """How far PostgreSQL is, by partition of the activity topic."""
+    with database.connect("reader") as connection:
+        return {place.partition: at.next for place, at in live.positions(connection).items() if place.topic == ACTIVITY}
+
+
+def test_the_offsets_of_postgresql_follow_a_micro_batch_without_rows(served: Platform, postgres: Database) -> None:
+    served.send(did("c-1"), did("c-1", days=1))
+    bootstrap = served.broker.bootstrap
+    partition = partition_of(bootstrap, ACTIVITY)
+    with admin(bootstrap) as client:
+        client.delete_records({TopicPartition(ACTIVITY, partition): 2})
+    eventually(lambda: bounds(bootstrap, ACTIVITY, partition) == (2, 2))
+    with served.pipeline() as pipeline:
+        assert pipeline.step() is None  # where all partitions begin
+        assert offsets(postgres) == {partition: 2, 1 - partition: 0}
+        served.send(did("c-1", days=2))
+        assert pipeline.step() is not None
+    assert offsets(postgres) == {partition: 3, 1 - partition: 0}
+    all_is_there(served, 1)
 
 
 class WrongPassword(Database):
