@@ -17,6 +17,7 @@ POINTS = 2_000
 """Most rows of curves that are drawn one by one; beyond, every third month."""
 SPANS = {"year": "1y", "quarter": "1q"}
 PLACE = ["start", "month"]
+NORMAL_95 = 1.6448536269514722
 
 
 def curves(frame: pl.DataFrame, selection: Selection, by: By = "year") -> pl.DataFrame:
@@ -72,9 +73,14 @@ def summary(found: pl.DataFrame, months: int = HORIZON) -> pl.DataFrame:
     """One row per cohort of `curves`, newest first, at a number of months on book.
 
     cohort, loans, observed_months, observed, expected, low, high, verdict (above, inside or below the interval; too
-    early, no model) and history, the observed curve.
+    early, no model) and history, the observed curve. `low` and `high` are wider than those of the curves: they hold
+    what so many loans would show in nine cases of ten, chance included (normal approximation of the binomial).
     """
-    at = found.filter(pl.col("month") == months).select("start", "observed", "expected", "low", "high")
+    chance = NORMAL_95 * (pl.col("expected") * (1 - pl.col("expected")) / pl.col("loans")).sqrt()
+    low = pl.col("expected") - ((pl.col("expected") - pl.col("low")) ** 2 + chance**2).sqrt()
+    high = pl.col("expected") + ((pl.col("high") - pl.col("expected")) ** 2 + chance**2).sqrt()
+    at = found.filter(pl.col("month") == months)
+    at = at.select("start", "observed", "expected", low=low.clip(0, 1), high=high.clip(0, 1))
     seen = pl.col("observed").is_not_null()
     cohorts = found.group_by("start").agg(
         pl.col("cohort").first(),

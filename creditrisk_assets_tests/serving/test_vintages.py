@@ -80,10 +80,21 @@ def test_more_points_than_can_be_drawn_are_thinned() -> None:
      (0.02, None, "no model")],
 )  # fmt: skip
 def test_a_cohort_is_told_beside_its_interval(observed: float | None, low: float | None, verdict: str) -> None:
-    known = {"start": [date(2016, 1, 1)], "cohort": ["2016"], "month": [12], "loans": [10], "observed": [observed],
+    known = {"start": [date(2016, 1, 1)], "cohort": ["2016"], "month": [12], "loans": [10**7], "observed": [observed],
              "expected": [0.02], "low": [low], "high": [None if low is None else 0.03]}  # fmt: skip
     schema = dict.fromkeys(("observed", "expected", "low", "high"), pl.Float64)
     assert summary(pl.DataFrame(known, schema_overrides=schema))["verdict"].item() == verdict
+
+
+def test_few_loans_may_differ_by_chance() -> None:
+    schema = dict.fromkeys(("observed", "expected", "low", "high"), pl.Float64)
+    known = {"start": [date(2016, 1, 1)], "cohort": ["2016"], "month": [12], "loans": [400], "observed": [0.035],
+             "expected": [0.02], "low": [0.02], "high": [0.02]}  # fmt: skip
+    found = summary(pl.DataFrame(known, schema_overrides=schema))
+    sd = (400 * 0.02 * 0.98) ** 0.5 / 400
+    assert found["high"].item() == pytest.approx(0.02 + 1.645 * sd, rel=1e-3)
+    assert found["verdict"].item() == "above"
+    assert summary(pl.DataFrame(known | {"loans": [100]}, schema_overrides=schema))["verdict"].item() == "inside"
 
 
 def test_the_summary_tells_the_newest_first_and_how_long_each_is_observed(tabled: pl.DataFrame) -> None:

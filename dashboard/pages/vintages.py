@@ -59,7 +59,7 @@ def _rolls() -> None:
 
 def _table(found: pl.DataFrame) -> None:
     rows = vintages.summary(found)
-    st.markdown("**Twelve months on book**, newest first: observed default against the 90 % interval expected")
+    st.markdown("**Twelve months on book**, newest first: observed default against what was expected, chance included")
     most = max(float(rows[name].max() or 0) for name in ("observed", "high"))  # type: ignore[arg-type]
     columns = {
         "cohort": heading("Issued"),
@@ -67,7 +67,7 @@ def _table(found: pl.DataFrame) -> None:
         "observed_months": st.column_config.NumberColumn("Observed for", format="%d months"),
         "observed": bar("Defaulted", most),
         "expected": share("Expected", 2),
-        "low": share("90 % from", 2),
+        "low": share("90 % from", 2, "What as many loans would show in nine cases of ten, chance included"),
         "high": share("to", 2),
         "verdict": st.column_config.TextColumn("Against the interval"),
         "history": st.column_config.LineChartColumn("Observed curve", y_min=0),
