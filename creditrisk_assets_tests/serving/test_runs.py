@@ -1,5 +1,6 @@
 """Asking Dagster: the question against its real schema, the answer against what a server may do."""
 
+import asyncio
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -78,7 +79,8 @@ def test_the_answer_of_a_real_dagster_is_understood(batched: World) -> None:
         dg.DagsterInstance.local_temp(str(batched.root / "history")) as instance,
         WorkspaceProcessContext(instance, EmptyWorkspaceTarget()) as process,
     ):
-        result = create_schema().execute(QUERY, context_value=process.create_request_context(), variable_values=asked)
+        context = process.create_request_context()
+        result = asyncio.run(create_schema().execute_async(QUERY, context_value=context, variable_values=asked))
     assert not result.errors
     found = understood({"data": result.data})
     assert found.runs["job"].to_list() == ["batch"]

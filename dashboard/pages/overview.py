@@ -79,6 +79,28 @@ def _cards(shown: Overview) -> None:
         )  # fmt: skip
 
 
+def _split() -> str:
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.markdown("**Segments**, highest expected loss of the exposure first", width="content")
+        return st.segmented_control(
+            "Split by",
+            list(SPLITS),
+            key="split",
+            default="Purpose",
+            required=True,
+            label_visibility="collapsed",
+            **BIND,
+        )
+
+
+def _unscored(shown: Overview) -> None:
+    if shown.unscored:
+        st.caption(
+            f":material/info: {counted(shown.unscored, 'loan')} of {counted(shown.unscored_vintages, 'vintage')} in "
+            "this period have no score and are not counted: no good model is dated before them."
+        )
+
+
 def _segments(shown: Overview, split: str) -> None:
     rows, key = shown.segments, SPLITS[split]
     names = pl.col(key).map_elements(spelled, pl.String) if key == "purpose" else pl.format("{} months", key)
@@ -112,24 +134,16 @@ with page("Overview", SERVING_SEGMENTS):
     rows, lineage = served.filled(SERVING_SEGMENTS), served.filled(SCORES_LINEAGE)
     selection = of_the_book(rows, months(lineage))
     draws = served.derived(loss_draws, (SERVING_LOSS_DRAWS,))
-    split = st.session_state.get("split") or "Purpose"
-    shown = served.derived(overview, (SERVING_SEGMENTS, SCORES_LINEAGE), draws, selection, SPLITS[split])
-    if shown.unscored:
-        st.caption(
-            f":material/info: {counted(shown.unscored, 'loan')} of "
-            f"{counted(shown.unscored_vintages, 'vintage')} in this period have no score and are not counted: "
-            "no good model is dated before them."
-        )
-    if not shown.now.loans:
-        st.info("No scored loan is selected: widen the vintages, terms or purposes.", icon=":material/filter_alt_off:")
-    else:
-        key_figures(figures(shown), f"vs prior {selection.months} mo.")
-        _cards(shown)
-        with st.container(border=True, gap="xsmall"):
-            with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-                st.markdown("**Segments**, highest expected loss of the exposure first", width="content")
-                st.segmented_control(
-                    "Split by", list(SPLITS), key="split", default="Purpose", required=True,
-                    label_visibility="collapsed", **BIND,
-                )  # fmt: skip
-            _segments(shown, split)
+    top = st.container(gap="small")
+    with st.container(border=True, gap="xsmall"):
+        split = _split()
+        shown = served.derived(overview, (SERVING_SEGMENTS, SCORES_LINEAGE), draws, selection, SPLITS[split])
+        _segments(shown, split)
+    with top:
+        _unscored(shown)
+        if shown.now.loans:
+            key_figures(figures(shown), f"vs prior {selection.months} mo.")
+            _cards(shown)
+        else:
+            st.info("No scored loan is selected: widen the vintages, terms or purposes.",
+                    icon=":material/filter_alt_off:")  # fmt: skip
