@@ -31,9 +31,12 @@ def sliders(score: Score, scoring: Scoring, raw: pl.DataFrame, weights: dict[str
         st.vega_lite_chart(pl.concat(shapes), moved(), key="what-if-density", alt="PD as recorded and as changed")
         if abs(before["pd"] - score.row["pd"]) > 1e-9:
             st.caption(":material/info: The model was fitted anew since this loan was scored.")
-        if st.button("Reset", key="what-if-reset", icon=":material/restart_alt:", disabled=not changes):
-            st.session_state["what-if-turn"] = turn + 1
-            st.rerun(scope="fragment")
+        st.button("Reset", key="what-if-reset", icon=":material/restart_alt:", disabled=not changes, on_click=_reset)
+
+
+def _reset() -> None:
+    """Other widgets, which stand where the loan does."""
+    st.session_state["what-if-turn"] += 1
 
 
 def _moved(score: Score, raw: pl.DataFrame, weights: dict[str, float], turn: int) -> dict[str, Any]:

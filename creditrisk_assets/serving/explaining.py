@@ -114,7 +114,8 @@ def in_words(found: Contributions, most: int = 4) -> list[str]:
     said = [f"{_named(found, place)} raises the odds of default by {_times(found.mean[place])}" for place in raising]
     last = int(order[-1]) if order.size else None
     if last is not None and found.mean[last] < 0:
-        said.append(f"{_named(found, last)} lowers them most, by {_times(-found.mean[last])}")
+        what = "them" if said else "the odds of default"
+        said.append(f"{_named(found, last)} lowers {what} most, by {_times(-found.mean[last])}")
     return said
 
 
