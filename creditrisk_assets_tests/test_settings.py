@@ -53,6 +53,7 @@ VALUES: list[tuple[str, str, object]] = [
     ("postgres_url", "postgresql://me:secret@host/risk", SecretStr("postgresql://me:secret@host/risk")),
     ("postgres_writer_password", "told to nobody", SecretStr("told to nobody")),
     ("postgres_reader_password", "told to nobody", SecretStr("told to nobody")),
+    ("dagster_url", "http://dagster:3000", "http://dagster:3000"),
     ("postgres_officer_password", "told to nobody", SecretStr("told to nobody")),
     ("dashboard_officer", "demo", "demo"),
     ("viewer_groups", "risk, audit", "risk, audit"),

@@ -82,7 +82,7 @@ def _cards(shown: Overview) -> None:
 def _split() -> str:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.markdown("**Segments**, highest expected loss of the exposure first", width="content")
-        return st.segmented_control(
+        chosen: str = st.segmented_control(
             "Split by",
             list(SPLITS),
             key="split",
@@ -91,6 +91,7 @@ def _split() -> str:
             label_visibility="collapsed",
             **BIND,
         )
+    return chosen
 
 
 def _unscored(shown: Overview) -> None:
