@@ -79,13 +79,15 @@ def test_the_answer_of_a_real_dagster_is_understood(batched: World) -> None:
         dg.DagsterInstance.local_temp(str(batched.root / "history")) as instance,
         WorkspaceProcessContext(instance, EmptyWorkspaceTarget()) as process,
     ):
+        known = instance.get_runs(limit=5)
         context = process.create_request_context()
         result = asyncio.run(create_schema().execute_async(QUERY, context_value=context, variable_values=asked))
     assert not result.errors
     found = understood({"data": result.data})
-    assert found.runs["job"].to_list() == ["batch"]
-    assert found.runs["status"].to_list() == ["SUCCESS"]
-    assert found.runs["seconds"][0] > 0
+    assert found.runs["run_id"].to_list() == [run.run_id for run in known]
+    assert found.runs["job"].to_list() == [run.job_name for run in known]
+    assert set(found.runs["status"]) == {"SUCCESS"}
+    assert found.runs["seconds"].min() > 0  # type: ignore[operator]
     assert found.lag is None
 
 
