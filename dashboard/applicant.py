@@ -19,6 +19,7 @@ from dashboard import access, live, reading, whatif
 from dashboard.charts import density as densities
 from dashboard.charts.history import pd_over_time
 from dashboard.charts.waterfall import waterfall as chart_of_steps
+from dashboard.page import downloads
 
 
 def why(found: Contributions, score: Score) -> None:
@@ -30,6 +31,7 @@ def why(found: Contributions, score: Score) -> None:
         said = in_words(found)
         st.caption(" · ".join(said) if said else "No factor raises the odds of default.")
         st.vega_lite_chart(steps, chart_of_steps(steps.height), key="why", alt="Contributions: " + "; ".join(said))
+        downloads(steps, "applicant_why")
         if not found.complete:
             st.caption(
                 ":material/info: The model that signed this score is not in the lake any more, or its input is gone: "
@@ -128,6 +130,8 @@ def past(score: Score) -> None:
                 "detail": "Figures",
             },
         )  # fmt: skip
+        with right:
+            downloads(events, "applicant_events")
 
 
 def overrides_or_none(subjects: Sequence[str]) -> pl.DataFrame | None:
