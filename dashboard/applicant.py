@@ -8,13 +8,13 @@ import streamlit as st
 
 from creditrisk_assets.contracts import BEHAVIOUR, DECISIONS, SERVING_SEGMENTS
 from creditrisk_assets.resources.environments import SettingsError
-from creditrisk_assets.scores.loans import Scoring
 from creditrisk_assets.serving import history, wording
 from creditrisk_assets.serving.applicant import Score, loan_features
 from creditrisk_assets.serving.certainty import density, peers
 from creditrisk_assets.serving.errors import ServingError
 from creditrisk_assets.serving.explaining import Contributions, in_words, told_steps, waterfall
 from creditrisk_assets.serving.overrides import LONGEST, SHORTEST, OverrideError
+from creditrisk_assets.serving.scoring import Scoring
 from dashboard import access, live, reading, whatif
 from dashboard.charts import density as densities
 from dashboard.charts.history import pd_over_time

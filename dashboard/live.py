@@ -10,10 +10,9 @@ import streamlit as st
 from creditrisk_assets.contracts import MODELS_MOMENTS
 from creditrisk_assets.resources.delta import Lake
 from creditrisk_assets.resources.environments import settings
-from creditrisk_assets.scores.loans import Scoring
 from creditrisk_assets.serving import overrides, reading
 from creditrisk_assets.serving.connection import connect
-from creditrisk_assets.serving.scoring import signed
+from creditrisk_assets.serving.scoring import Scoring, signed
 from dashboard.reading import tables
 
 FRESH = "1s"

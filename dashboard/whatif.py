@@ -5,10 +5,10 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from creditrisk_assets.scores.loans import Scoring
 from creditrisk_assets.serving import wording
 from creditrisk_assets.serving.applicant import Score
 from creditrisk_assets.serving.certainty import density
+from creditrisk_assets.serving.scoring import Scoring
 from creditrisk_assets.serving.whatif import Lever, rescored, value, weightiest
 from dashboard.charts.density import moved
 

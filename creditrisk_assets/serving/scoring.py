@@ -8,6 +8,8 @@ from creditrisk_assets.scores.champion import MODELS, dated
 from creditrisk_assets.scores.loans import Scoring
 from creditrisk_assets.scores.policy import PolicyError
 
+__all__ = ["Scoring", "signed"]
+
 
 def signed(lake: Lake, values: Settings, model_date: date, feature_set: str) -> Scoring | None:
     """The model of a date; None where the lake holds it no more. SettingsError when the policy cannot be used."""

@@ -19,7 +19,7 @@ def waterfall(steps: int) -> Spec:
         "axis": {"title": None, "labelLimit": 210, "ticks": False, "domain": False, "labelPadding": 6},
     }  # fmt: skip
     odds = {
-        "title": "Odds of default against the average loan",
+        "title": "Odds of default, average: \u00d71",
         "values": [log(times) for times in TIMES],
         "labelExpr": "'\u00d7' + (datum.value < -0.01 ? '1/' + format(exp(-datum.value), '.0f') : "
         "format(exp(datum.value), '.0f'))",
