@@ -65,8 +65,9 @@ class Visitor:
         self.settled()
 
     def settled(self) -> None:
-        """Wait until nothing runs any more."""
+        """Wait until nothing runs any more, and nothing is still to be drawn."""
         self.page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=PATIENCE)
+        self.page.wait_for_function("document.querySelector('[data-testid=stSkeleton]') === null", timeout=PATIENCE)
 
     def text(self, selector: str = "[data-testid=stMain]") -> str:
         """What is written there."""

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from creditrisk_assets_tests.dashboard.browsing import Served, Visiting, serve
+from creditrisk_assets.contracts import SCORES_LOANS
+from creditrisk_assets_tests.dashboard.browsing import Served, Visiting, Visitor, serve
+from creditrisk_assets_tests.streaming.brokers import eventually
 from creditrisk_assets_tests.world import World
 
 PAGES = ("", "vintages", "watch_list", "applicant", "model_health", "pipeline")
@@ -28,3 +30,78 @@ def test_every_page_fits_its_screen_in_both_themes(
     visitor.shoot(f"{path or 'overview'}_{scheme}_{width}")
     assert visitor.sideways <= 0
     assert "Traceback" not in visitor.text()
+
+
+def figure(visitor: Visitor, label: str) -> str:
+    """What the card with that label says."""
+    return visitor.page.locator("[data-testid=stMetric]", has_text=label).locator(
+        "[data-testid=stMetricValue]"
+    ).inner_text()  # fmt: skip
+
+
+def test_a_filter_changes_the_figures_and_the_url_and_a_shared_link_restores_both(
+    served: Served, visiting: Visiting
+) -> None:
+    visitor = visiting(served.root)
+    visitor.open()
+    before = figure(visitor, "Exposure")
+    visitor.page.locator(".st-key-term").get_by_text("60", exact=True).click()
+    visitor.page.wait_for_url("**term=60*")
+    eventually(lambda: figure(visitor, "Exposure") != before)
+    visitor.page.locator(".st-key-purpose input").click()
+    visitor.page.get_by_role("option", name="Credit card").click()
+    visitor.page.wait_for_url("**purpose=*")
+    visitor.settled()
+    after = figure(visitor, "Exposure")
+    friend = visiting(served.root)
+    friend.page.goto(visitor.page.url)
+    friend.settled()
+    assert figure(friend, "Exposure") == after != before
+    visitor.page.get_by_role("link", name="Vintages").click()  # the filter that both pages have goes along
+    visitor.page.get_by_role("heading", name="Vintages").wait_for()
+    visitor.page.wait_for_url("**term=60*")
+
+
+def test_what_if_moves_the_pd_the_right_way(served: Served, visiting: Visiting, batched: World) -> None:
+    scored = batched.rows(SCORES_LOANS)
+    loan = scored.sort("pd")[scored.height // 2]
+    visitor = visiting(served.root)
+    visitor.open(f"applicant?id={loan['loan_id'][0]}")
+    outcome = visitor.page.locator("[data-testid=stMetric]", has_text="→")
+    outcome.wait_for()
+
+    def pds() -> tuple[float, float]:
+        before, after = outcome.locator("[data-testid=stMetricValue]").inner_text().replace("%", "").split("→")
+        return float(before), float(after)
+
+    assert pds()[0] == pds()[1]
+    fico = visitor.page.locator("[data-testid=stSlider]", has_text="FICO").get_by_role("slider")
+    fico.press("Home")
+    eventually(lambda: pds()[1] > pds()[0])
+    fico.press("End")
+    eventually(lambda: pds()[1] < pds()[0])
+    visitor.page.get_by_role("button", name="Reset").click()
+    eventually(lambda: pds()[1] == pds()[0])
+
+
+@pytest.mark.parametrize("path", ["applicant?id=' OR 1=1 --", "applicant?id=../../x", "?from=9999-99&term=<script>",
+                                  "vintages?from=2050-01&to=1890-01", "watch_list?kind=nobody"])  # fmt: skip
+def test_hostile_addresses_are_answered_with_a_page(served: Served, visiting: Visiting, path: str) -> None:
+    visitor = visiting(served.root)
+    visitor.open(path)
+    assert "Traceback" not in visitor.text()
+    assert visitor.page.locator("[data-testid=stException]").count() == 0
+    assert "Traceback" not in served.log
+
+
+def test_without_a_lake_every_page_says_what_to_do(
+    tmp_path_factory: pytest.TempPathFactory, visiting: Visiting
+) -> None:
+    folder = tmp_path_factory.mktemp("nothing")
+    for empty in serve(folder, CREDITRISK_LAKE=folder / "lake"):
+        visitor = visiting(empty.root)
+        for path in PAGES:
+            visitor.open(path)
+            assert "make demo" in visitor.text(), path
+            assert visitor.page.locator("[data-testid=stException]").count() == 0
+        assert "Traceback" not in empty.log

@@ -17,7 +17,7 @@ MOST = 200
 SHOWN = {"latest": "Latest", "everyone": "Everyone"}
 KINDS = {"application": "Applications", "behaviour": "Customers"}
 COLOURS = ["blue", "orange", "red"]
-EVERY = "2s"
+EVERY = "1s"
 
 
 def columns(highest: float) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def filters() -> tuple[str, str | None, str | None, bool]:
                                      format_func=SHOWN.__getitem__, **BIND)  # fmt: skip
         kind = st.pills("Of", list(KINDS), key="kind", format_func=KINDS.__getitem__, **BIND)
         decision = st.pills("Decision", list(VERDICTS), key="decision", format_func=VERDICTS.__getitem__, **BIND)
-        going = st.toggle("Live", value=True, key="live", help="Look again every two seconds")
+        going = st.toggle("Live", value=True, key="live", help="Look again every second")
     return shown or "latest", kind, decision, going
 
 
