@@ -6,6 +6,10 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
+from dashboard.charts.look import BLUE, GREEN, GREY, ORANGE, RED
+
+GOOD, RUNNING, WARNING, BAD, UNKNOWN = GREEN, BLUE, ORANGE, RED, GREY
+
 _of = st.column_config
 
 
@@ -33,6 +37,18 @@ def bar(label: str, most: float, digits: int = 2, told: str | None = None) -> An
     """A share in percent as a bar up to `most`: the one number to compare."""
     top = max(100 * most, 1e-9)
     return _of.ProgressColumn(label, format=f"%.{digits}f %%", min_value=0, max_value=top, help=told)
+
+
+def marks(label: str, known: Mapping[str, tuple[str, str]], width: int = 120) -> Any:
+    """A state as a coloured mark, `known` as words and colour by value; the column holds lists of one value."""
+    return _of.MultiselectColumn(
+        label,
+        options=list(known),
+        color=[colour for _, colour in known.values()],
+        format_func=lambda value: known[value][0],
+        pinned=False,
+        width=width,
+    )
 
 
 def in_percent(frame: pl.DataFrame, *names: str) -> pl.DataFrame:

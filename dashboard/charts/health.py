@@ -28,7 +28,7 @@ def comparison(measure: str, title: str, models: tuple[str, ...]) -> Spec:
     scale = {"domain": list(models), "range": [colours.get(name, GREY) for name in models]}
     y = {
         "field": measure, "type": "quantitative", "scale": {"zero": False, "padding": 12},
-        "axis": share_axis(title, format=".3f"),
+        "axis": share_axis(title, format=".3f" if measure in ("auc", "ks") else ".4f"),
     }  # fmt: skip
     tooltip = [
         {"field": "model", "title": "Model"},

@@ -13,10 +13,13 @@ from dashboard import reading
 from dashboard.charts import health as charts
 from dashboard.filters import BIND, spelled
 from dashboard.page import downloads, page, theme
-from dashboard.tables import count, heading, in_percent, share, table
+from dashboard.tables import BAD, GOOD, UNKNOWN, WARNING, count, heading, in_percent, marks, share, table
 from dashboard.wording import counted, percent
 
-STATUS = {"green": "● green", "amber": "▲ amber", "red": "■ red", "unknown": "○ unknown"}
+STATUS = {
+    "green": ("● green", GOOD), "amber": ("▲ amber", WARNING), "red": ("■ red", BAD),
+    "unknown": ("○ unknown", UNKNOWN),
+}  # fmt: skip
 MEASURES = {label: name for name, label in health.MEASURES.items()}
 Number = st.column_config.NumberColumn
 
@@ -25,13 +28,13 @@ def _committee(rows: pl.DataFrame) -> None:
     worst = str(rows["status"][0])
     st.markdown("**For the committee**, worst first")
     columns = {
-        "status": st.column_config.TextColumn("Status", pinned=True, width=95),
+        "status": marks("Status", STATUS, 110),
         "indicator": st.column_config.TextColumn("Indicator"),
         "reading": st.column_config.TextColumn("Reading"),
         "limits": st.column_config.TextColumn("Limits"),
     }
     table(
-        rows.with_columns(pl.col("status").cast(pl.String).replace(STATUS)),
+        rows.with_columns(pl.concat_list(pl.col("status").cast(pl.String))),
         columns,
         key="committee",
         alt=f"Indicators with their limits; the worst is {worst}",

@@ -10,13 +10,14 @@ from creditrisk_assets.serving import runs
 from dashboard import operations, reading
 from dashboard.figures import KeyFigure, key_figures
 from dashboard.page import downloads, page, told
-from dashboard.tables import count, table
+from dashboard.tables import BAD, GOOD, RUNNING, UNKNOWN, WARNING, count, marks, table
 from dashboard.wording import counted
 
-MARKS = {"fresh": "● fresh", "behind": "▲ behind", "missing": "○ never written"}
+MARKS = {"fresh": ("● fresh", GOOD), "behind": ("▲ behind", WARNING), "missing": ("○ never written", UNKNOWN)}
 RUNS = {
-    "SUCCESS": "● succeeded", "FAILURE": "■ failed", "STARTED": "▶ running", "STARTING": "▶ starting",
-    "QUEUED": "○ queued", "NOT_STARTED": "○ queued", "CANCELED": "▲ cancelled", "CANCELING": "▲ cancelling",
+    "SUCCESS": ("● succeeded", GOOD), "FAILURE": ("■ failed", BAD), "STARTED": ("▶ running", RUNNING),
+    "STARTING": ("▶ starting", RUNNING), "QUEUED": ("○ queued", UNKNOWN), "NOT_STARTED": ("○ queued", UNKNOWN),
+    "CANCELED": ("▲ cancelled", WARNING), "CANCELING": ("▲ cancelling", WARNING), "MANAGED": ("○ managed", UNKNOWN),
 }  # fmt: skip
 Text, Number, Link = st.column_config.TextColumn, st.column_config.NumberColumn, st.column_config.LinkColumn
 When = st.column_config.DatetimeColumn
@@ -27,7 +28,7 @@ def _freshness(found: pl.DataFrame, url: str) -> None:
     links = pl.col("table").map_elements(lambda name: runs.asset_link(url, name), pl.String)
     columns = {
         "table": Text("Table", pinned=True),
-        "status": Text("Status", width=110),
+        "status": marks("Status", MARKS),
         "rows": count("Rows"),
         "changed": When("Rows changed, UTC", format="YYYY-MM-DD HH:mm", timezone="UTC"),
         "version": Number("Version", format="%,d"),
@@ -35,7 +36,7 @@ def _freshness(found: pl.DataFrame, url: str) -> None:
         "link": Link("Dagster", display_text="open"),
     }
     table(
-        found.with_columns(pl.col("status").replace(MARKS), link=links),
+        found.with_columns(pl.concat_list("status"), link=links),
         columns,
         height=388,
         key="freshness",
@@ -62,13 +63,13 @@ def _runs(known: runs.Orchestration | str, url: str) -> None:
     links = pl.col("run_id").map_elements(lambda run: runs.run_link(url, run), pl.String)
     columns = {
         "job": Text("Job", pinned=True),
-        "status": Text("Status", width=110),
+        "status": marks("Status", RUNS),
         "created": When("Created, UTC", format="YYYY-MM-DD HH:mm:ss", timezone="UTC"),
         "seconds": Number("Seconds", format="%.1f"),
         "link": Link("Dagster", display_text="open"),
     }
     table(
-        known.runs.with_columns(pl.col("status").replace(RUNS), link=links),
+        known.runs.with_columns(pl.concat_list("status"), link=links),
         columns,
         key="runs",
         alt="The newest runs of Dagster",
