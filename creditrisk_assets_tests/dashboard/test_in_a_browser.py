@@ -51,6 +51,7 @@ def test_a_filter_changes_the_figures_and_the_url_and_a_shared_link_restores_bot
     visitor.page.locator(".st-key-purpose input").click()
     visitor.page.get_by_role("option", name="Credit card").click()
     visitor.page.wait_for_url("**purpose=*")
+    visitor.page.keyboard.press("Escape")
     visitor.settled()
     after = figure(visitor, "Exposure")
     friend = visiting(served.root)
