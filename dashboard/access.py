@@ -66,7 +66,7 @@ class Refused:
 def admit() -> Visitor:
     """The visitor; draws a page that says what to do, and stops, for all who may not look.
 
-    Every page asks by itself: until navigation was declared once, streamlit runs a page by its address alone.
+    Every page asks by itself: none is left open by a mistake in the navigation.
     """
     found = visitor()
     match found:

@@ -12,16 +12,16 @@ st.set_page_config(page_title="Credit risk", page_icon=str(HERE / "icon.svg"), l
 
 PAGES = {
     "Portfolio": [
-        st.Page(HERE / "pages/overview.py", title="Overview", icon=":material/monitoring:", default=True),
-        st.Page(HERE / "pages/vintages.py", title="Vintages", icon=":material/show_chart:"),
+        st.Page(HERE / "app_pages/overview.py", title="Overview", icon=":material/monitoring:", default=True),
+        st.Page(HERE / "app_pages/vintages.py", title="Vintages", icon=":material/show_chart:"),
     ],
     "Decisions": [
-        st.Page(HERE / "pages/watch_list.py", title="Watch list", icon=":material/notifications_active:"),
-        st.Page(HERE / "pages/applicant.py", title="Applicant", icon=":material/person_search:"),
+        st.Page(HERE / "app_pages/watch_list.py", title="Watch list", icon=":material/notifications_active:"),
+        st.Page(HERE / "app_pages/applicant.py", title="Applicant", icon=":material/person_search:"),
     ],
     "Trust": [
-        st.Page(HERE / "pages/model_health.py", title="Model health", icon=":material/verified:"),
-        st.Page(HERE / "pages/pipeline.py", title="Pipeline", icon=":material/account_tree:"),
+        st.Page(HERE / "app_pages/model_health.py", title="Model health", icon=":material/verified:"),
+        st.Page(HERE / "app_pages/pipeline.py", title="Pipeline", icon=":material/account_tree:"),
     ],
 }
 

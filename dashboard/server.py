@@ -6,11 +6,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import streamlit as st
-from streamlit.runtime.pages_manager import PagesManager
-
-# Else streamlit runs a file of pages/ by its address alone, with a navigation of its own making, until somebody
-# has opened the first page of this process.
-PagesManager.uses_pages_directory = False
 
 
 @asynccontextmanager

@@ -40,7 +40,7 @@ def opening(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Opening
         for name, value in (asked or {}).items():
             found.query_params[name] = value
         if page:
-            found.switch_page(f"pages/{page}.py")
+            found.switch_page(f"app_pages/{page}.py")
         return found.run()
 
     yield open_page

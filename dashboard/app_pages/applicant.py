@@ -72,7 +72,7 @@ def start() -> None:
         with st.container(horizontal=True):
             for loan in declined.top_k(6, by="pd").sort("pd", descending=True).iter_rows(named=True):
                 if st.button(f"{loan['loan_id']} · PD {wording.percent(loan['pd'])}", key=f"open-{loan['loan_id']}"):
-                    st.switch_page("pages/applicant.py", query_params={"id": loan["loan_id"]})
+                    st.switch_page("app_pages/applicant.py", query_params={"id": loan["loan_id"]})
 
 
 def unknown(asked: str) -> None:

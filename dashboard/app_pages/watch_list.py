@@ -82,7 +82,7 @@ def _table(rows: pl.DataFrame, words: pl.DataFrame, shown: str) -> None:
         alt=f"{rows.height} rows, declined first, then referred, each from the highest PD down; select one to open it",
     )  # fmt: skip
     if picked := chosen["selection"]["rows"]:
-        st.switch_page("pages/applicant.py", query_params={"id": rows["subject"][picked[0]]})
+        st.switch_page("app_pages/applicant.py", query_params={"id": rows["subject"][picked[0]]})
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.caption(f"{'Latest' if shown == 'latest' else 'Everyone'}, at most {MOST} rows. Select a row to open it.")
         downloads(words, "watch_list")
