@@ -3,6 +3,8 @@
 DAGSTER_YAML = """\
 telemetry:
   enabled: false
+nux:
+  enabled: false
 sensors:
   use_threads: true
   num_workers: 4
