@@ -33,7 +33,12 @@ def test_nobody_asked_for_shows_whom_one_could_open(opening: Opening, streamed_l
     page = opening("applicant", Path(streamed_lake.root))
     assert not page.exception
     assert "Type an identifier above" in written(page)
-    assert len([button for button in page.button if str(button.key).startswith("open-")]) > 0
+    shown = [button for button in page.button if str(button.key).startswith("open-")]
+    loan = shown[0].key.removeprefix("open-")
+    opened = shown[0].click().run()
+    assert not opened.exception
+    assert f"`{loan}`" in written(opened)
+    assert "Declined" in written(opened)
 
 
 @pytest.mark.parametrize(

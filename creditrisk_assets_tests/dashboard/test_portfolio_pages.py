@@ -22,6 +22,7 @@ PAGES = ("overview", "vintages")
 HOSTILE = [
     {"from": "../../etc", "to": "'; DROP TABLE loans; --", "term": "abc", "purpose": "<script>alert(1)</script>"},
     {"since": "9999-99", "until": "", "by": "century", "term": "-1"},
+    {"from": "", "to": "", "since": "", "term": "", "purpose": "", "split": "", "by": ""},
     {"split": "loan_id", "from": "2016-04", "to": "2014-01", "term": "36" * 500},
 ]
 

@@ -129,8 +129,13 @@ def test_without_a_lake_every_table_is_missing(opening: Opening) -> None:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_whatever_a_link_asks_for_the_page_stands(name: str, opening: Opening, batched: World) -> None:
-    asked = {"features": "../../etc/passwd", "measure": "<script>", "term": "abc", "split": "9" * 4_000}
+@pytest.mark.parametrize(
+    "asked", [{"features": "../../etc/passwd", "measure": "<script>", "term": "abc", "split": "9" * 4_000},
+              {"features": "", "measure": ""}],
+)  # fmt: skip
+def test_whatever_a_link_asks_for_the_page_stands(
+    name: str, asked: dict[str, str], opening: Opening, batched: World
+) -> None:
     page = opening(name, Path(batched.lake.root), asked=asked, dagster_url=NOBODY)
     assert not page.exception
     assert not page.error

@@ -71,8 +71,15 @@ def start() -> None:
         st.markdown("Loans of the book that the policy declines, the riskiest first:")
         with st.container(horizontal=True):
             for loan in declined.top_k(6, by="pd").sort("pd", descending=True).iter_rows(named=True):
-                if st.button(f"{loan['loan_id']} · PD {wording.percent(loan['pd'])}", key=f"open-{loan['loan_id']}"):
-                    st.switch_page("app_pages/applicant.py", query_params={"id": loan["loan_id"]})
+                st.button(
+                    f"{loan['loan_id']} · PD {wording.percent(loan['pd'])}",
+                    key=f"open-{loan['loan_id']}", on_click=_ask, args=(loan["loan_id"],),
+                )  # fmt: skip
+
+
+def _ask(identifier: str) -> None:
+    """As if typed: the URL follows the field, and the field may only be filled before it is drawn."""
+    st.session_state["id"] = identifier
 
 
 def unknown(asked: str) -> None:

@@ -45,9 +45,18 @@ def _committee(rows: pl.DataFrame) -> None:
 def _compared(found: pl.DataFrame) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.markdown("**Out of time** against other models", width="content")
-        label = st.segmented_control(
-            "Measure", list(MEASURES), default="AUC", required=True, key="measure", label_visibility="collapsed", **BIND
-        )
+        label = (
+            st.segmented_control(
+                "Measure",
+                list(MEASURES),
+                default="AUC",
+                required=True,
+                key="measure",
+                label_visibility="collapsed",
+                **BIND,
+            )
+            or "AUC"
+        )  # a link with an empty value asks for none
     if found.is_empty():
         st.info("No comparison yet: it needs loans issued after a model date. `make demo` makes one.")
         return
@@ -149,7 +158,7 @@ with page("Model health", MODELS_DIAGNOSTICS):
     feature_set = st.segmented_control(
         "Features", names, default=names[0], required=True, key="features", format_func=spelled,
         label_visibility="collapsed", **BIND,
-    )  # fmt: skip
+    ) or names[0]  # fmt: skip
     compared = _of(health.comparison, MODELS_COMPARISON, feature_set)
     calibrated = _of(health.calibration, SERVING_SEGMENTS)
     diagnosed = _of(health.diagnostics, MODELS_DIAGNOSTICS, feature_set)

@@ -82,7 +82,7 @@ def _cards(shown: Overview) -> None:
 def _split() -> str:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.markdown("**Segments**, highest expected loss of the exposure first", width="content")
-        chosen: str = st.segmented_control(
+        chosen: str | None = st.segmented_control(
             "Split by",
             list(SPLITS),
             key="split",
@@ -91,7 +91,7 @@ def _split() -> str:
             label_visibility="collapsed",
             **BIND,
         )
-    return chosen
+    return chosen or "Purpose"  # a link with an empty value asks for none
 
 
 def _unscored(shown: Overview) -> None:

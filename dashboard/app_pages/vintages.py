@@ -90,7 +90,7 @@ with page("Vintages", SERVING_DEFAULT_CURVES):
     by = st.segmented_control(
         "Cohorts", list(BY), default="Year", required=True, key="by", label_visibility="collapsed", **BIND
     )
-    found = served.derived(vintages.curves, (SERVING_DEFAULT_CURVES,), selection, BY[by])
+    found = served.derived(vintages.curves, (SERVING_DEFAULT_CURVES,), selection, BY[by or "Year"])
     if found.is_empty():
         st.info("No vintage is selected: widen the vintages or terms.", icon=":material/filter_alt_off:")
     else:
