@@ -147,15 +147,3 @@ def serve(folder: Path, working: Path | None = None, port: int | None = None, **
         child = supervisor.start("dashboard", command(LOOPBACK, port), health, known, working)
         assert supervisor.wait_until_ready(child, 60)
         yield Served(supervisor, child)
-
-
-def processor_seconds(pid: int) -> float:
-    """CPU seconds a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def resident_megabytes(pid: int) -> float:
-    """Memory a process holds."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
