@@ -46,6 +46,17 @@ def test_a_file_holds_one_idea_in_at_most_250_lines(path: Path) -> None:
     assert declarations_only or len(path.read_text().splitlines()) <= 250
 
 
+def test_the_dashboard_reads_through_the_serving_stage_and_knows_no_dagster() -> None:
+    known = ("creditrisk_assets.serving", "creditrisk_assets.contracts", "creditrisk_assets.columns",
+             "creditrisk_assets.resources", "dashboard")  # fmt: skip
+    for path in sorted((PACKAGE.parent / "dashboard").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                assert node.module.split(".")[0] != "dagster", path
+                assert not node.module.startswith("creditrisk_assets") or node.module.startswith(known), path
+        assert len(path.read_text().splitlines()) <= 250, path
+
+
 def test_definitions_load_without_the_modelling_libraries() -> None:
     code = f"import sys, creditrisk_assets.definitions;print([name for name in {HEAVY!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
