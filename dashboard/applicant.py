@@ -92,7 +92,8 @@ def alike(score: Score, values: dict[str, Any]) -> None:
         if found is None:
             st.caption("No other loan of this purpose and term is scored.")
             return
-        told = f"{wording.percent(found.safer, 0)} of {found.loans:,} are in a safer band."
+        safer = wording.certain(found.safer)
+        told = f"{safer[:1].upper()}{safer[1:]} of {found.loans:,} are in a safer band."
         whose = pl.when("mine").then(pl.lit("This one's band")).otherwise(pl.lit("Others"))
         st.vega_lite_chart(found.bands.with_columns(whose=whose), densities.peers(), key="peers", alt=told)
         st.caption(told)

@@ -76,7 +76,7 @@ def _outcome(before: dict[str, Any], after: dict[str, Any]) -> None:
     )  # fmt: skip
     st.markdown(f"90 % credible {wording.interval(after['pd_low'], after['pd_high'])}; "
                 f"{wording.VERDICTS[before['decision']]} → **{wording.VERDICTS[after['decision']]}** "
-                f"({wording.percent(after['decision_probability'], 0)} sure)")  # fmt: skip
+                f"({wording.certain(after['decision_probability'])} sure)")  # fmt: skip
 
 
 def _shape(when: str, row: dict[str, Any], scoring: Scoring, term: float) -> pl.DataFrame:

@@ -91,6 +91,13 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{100 * share:.{digits}f} %"
 
 
+def certain(probability: float) -> str:
+    """A probability in whole percent; what is not certain is never told as 0 % or 100 %."""
+    if 0.995 <= probability < 1:
+        return "more than 99 %"
+    return "less than 1 %" if 0 < probability < 0.005 else percent(probability, 0)
+
+
 def interval(low: float, high: float) -> str:
     """A credible interval in words."""
     digits = 2 if high < 0.01 else 1
@@ -99,7 +106,7 @@ def interval(low: float, high: float) -> str:
 
 def reasoning(decision: str, probability: float, policy: Policy | None) -> str:
     """What the policy says of a decision and how sure of it the posterior is, in one sentence."""
-    sure = percent(probability, 0)
+    sure = certain(probability)
     if policy is None:
         return {"approve": f"The PD lies below the limit of approval with {sure} probability.",
                 "decline": f"The PD lies above the limit of decline with {sure} probability.",

@@ -57,6 +57,22 @@ def test_every_decision_is_reasoned(decision: str, policy: Policy | None) -> Non
     assert (policy is None) or "80 %" in told
 
 
+@pytest.mark.parametrize(
+    ("probability", "words"),
+    [
+        (0.0, "0 %"),
+        (0.004, "less than 1 %"),
+        (0.5, "50 %"),
+        (0.994, "99 %"),
+        (0.99998, "more than 99 %"),
+        (1.0, "100 %"),
+    ],
+)
+def test_what_is_not_certain_is_never_told_as_certain(probability: float, words: str) -> None:
+    assert wording.certain(probability) == words
+    assert f"with {words} probability" in wording.reasoning("decline", probability, POLICY)
+
+
 def test_small_intervals_keep_two_digits() -> None:
     assert wording.interval(0.0012, 0.0034) == "0.12 % to 0.34 %"
     assert wording.interval(0.0312, 0.0996) == "3.1 % to 10.0 %"
