@@ -77,6 +77,7 @@ def test_a_lake_without_models_says_what_to_do(opening: Opening, ingested: World
 def test_the_pipeline_lists_every_table_with_its_rows(opening: Opening, batched: World) -> None:
     page = opening("pipeline", Path(batched.lake.root), dagster_url=NOBODY)
     assert not page.exception
+    assert "Data as of" in written(page)
     found = table(page, "table", "rows", "version")
     assert sorted(found["table"]) == sorted(one.name for one in TABLES.values())
     for name, rows, version in found.filter(pl.col("rows").is_not_null()).select("table", "rows", "version").rows():

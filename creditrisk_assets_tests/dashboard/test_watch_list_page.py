@@ -75,7 +75,7 @@ def test_a_link_with_filters_shows_what_they_say(kind: str, decision: str, openi
     expected = {s for (k, s), row in held_after(MADE).live.items() if k == kind and row["decision"] == decision}
     shown = set(page.dataframe[0].value["subject"]) if page.dataframe else set()
     assert shown == expected
-    assert expected or "Nobody matches" in written(page)
+    assert expected or "Nobody decided upon lately matches" in written(page)
 
 
 @pytest.mark.parametrize("asked", [{"kind": "' OR 1=1 --"}, {"decision": "x" * 10_000}, {"show": "<script>"}])

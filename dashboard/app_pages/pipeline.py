@@ -29,7 +29,7 @@ def _freshness(found: pl.DataFrame, url: str) -> None:
     columns = {
         "table": Text("Table", pinned=True),
         "status": marks("Status", MARKS),
-        "rows": count("Rows"),
+        "rows": Number("Rows", format="%,d", width=90),
         "changed": When("Rows changed, UTC", format="YYYY-MM-DD HH:mm", timezone="UTC"),
         "version": Number("Version", format="%,d"),
         "told": Text("Why"),
@@ -123,8 +123,8 @@ def _quarantine() -> None:
     most = int(found["rows"].max() or 0)  # type: ignore[arg-type]
     columns = {
         "source": Text("Source", pinned=True),
+        "rows": st.column_config.ProgressColumn("Rows", format="%d", min_value=0, max_value=most, width=110),
         "reason": Text("Reason"),
-        "rows": st.column_config.ProgressColumn("Rows", format="%d", min_value=0, max_value=most),
         "newest": Text("Newest stands at"),
         "newest_at": When("Committed, UTC", format="YYYY-MM-DD HH:mm", timezone="UTC"),
     }
@@ -162,6 +162,7 @@ def _figures(tables: pl.DataFrame, known: runs.Orchestration | str, stream: oper
 def _everything() -> None:
     tables, url = operations.freshness(), reading.settings().dagster_url
     runs_told, stream = operations.dagster(url), operations.stream()
+    st.caption(f"Data as of {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC, looked at every five seconds")
     key_figures(_figures(tables, runs_told, stream), "")
     left, right = st.columns([3, 2], gap="small")
     with left.container(border=True, height="stretch", gap="xsmall"):

@@ -12,6 +12,7 @@ from creditrisk_assets.serving.wording import VERDICTS
 from dashboard import live
 from dashboard.filters import BIND
 from dashboard.page import downloads, page, told
+from dashboard.tables import bar, in_percent, share
 
 MOST = 200
 SHOWN = {"latest": "Latest", "everyone": "Everyone"}
@@ -26,15 +27,15 @@ def columns(highest: float) -> dict[str, Any]:
     return {
         "subject": of.TextColumn("Who", pinned=True, width=125),
         "decision": of.MultiselectColumn("Decision", options=list(VERDICTS.values()), color=COLOURS, width="small"),
-        "pd": of.ProgressColumn("PD, 12 months", format="percent", min_value=0, max_value=max(0.2, highest),
-                                help="Posterior mean of the PD within twelve months"),
+        "pd": bar("PD, 12 months", max(0.2, highest), 1, "Posterior mean of the PD within twelve months"),
         "interval": of.TextColumn("90 % credible", width=125),
-        "reason": of.TextColumn("Main reason", help="The factor that raises the risk most, as far as we are sure"),
+        "reason": of.TextColumn("Main reason", width=190,
+                                help="The factor that raises the risk most, as far as we are sure"),
         "override": of.TextColumn("Officer", help="What an officer decided instead", width="small"),
-        "sure": of.NumberColumn("Sure", format="percent", help="Probability that the decision is right"),
+        "sure": share("Sure", told="Probability that the decision is right, rounded down"),
         "kind": of.TextColumn("What", width="small"),
         "event": of.DatetimeColumn("Event of", format="YYYY-MM-DD", help="Time up to which events are known"),
-        "arrived": of.TextColumn("Arrived", help="Since the micro-batch was committed", width="small"),
+        "arrived": of.TextColumn("Arrived ago", help="Since the micro-batch was committed", width="small"),
     }  # fmt: skip
 
 
@@ -65,7 +66,8 @@ def board(shown: str, kind: str | None, decision: str | None) -> None:
         st.caption(":material/sensors: " + " · ".join(line))
         rows = flagged_first(found.rows)
         if rows.is_empty():
-            st.info("Nobody matches: choose another kind or decision.", icon=":material/filter_alt_off:")
+            whom = "Nobody decided upon lately matches: show everyone, or" if shown == "latest" else "Nobody matches:"
+            st.info(f"{whom} choose another kind or decision.", icon=":material/filter_alt_off:")
             return
         _table(rows, in_words(rows, found.overridden, now), shown)
 
@@ -74,7 +76,8 @@ def _table(rows: pl.DataFrame, words: pl.DataFrame, shown: str) -> None:
     labelled = columns(float(words["pd"].max()))  # type: ignore[arg-type]
     if words["override"].null_count() == words.height:
         labelled.pop("override")
-    chips = words.with_columns(pl.concat_list("decision"))
+    # Rounded down: nobody is told as 100 % sure who is not.
+    chips = in_percent(words, "pd").with_columns(pl.concat_list("decision"), sure=(1_000 * pl.col("sure")).floor() / 10)
     # The key holds who stands where: a click can never open another one than was clicked.
     chosen = st.dataframe(
         chips, column_config=labelled, column_order=list(labelled), hide_index=True, height=560,

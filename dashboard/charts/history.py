@@ -10,7 +10,7 @@ def pd_over_time() -> Spec:
     """PD with its band by instant; columns of `history.scored` and `what`."""
     time = {
         "field": "as_of", "type": "temporal",
-        "axis": plain_axis(None, tickCount=5, labelOverlap=True),
+        "axis": plain_axis(None, tickCount=5, labelOverlap=True, format="%Y-%m-%d"),
     }  # fmt: skip
     y = {"type": "quantitative", "axis": share_axis("PD, 12 months")}
     told = [

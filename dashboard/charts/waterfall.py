@@ -5,7 +5,7 @@ from math import log
 
 from dashboard.charts.look import BLUE, GREY, RED, Spec, framed
 
-TIMES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8, 16, 32)
+TIMES = tuple(2.0**power for power in range(-8, 13))
 """Odds of default against the average loan, where the axis is labelled."""
 _DIRECTIONS = {"domain": ["raises", "lowers", "total"], "range": [RED, BLUE, GREY]}
 _ROW = 26
