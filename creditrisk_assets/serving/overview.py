@@ -18,9 +18,10 @@ from creditrisk_assets.serving.selection import Selection
 
 @dataclass(frozen=True)
 class Overview:
-    """Totals now and over the preceding period, None where that holds no scored loan, and tables of `portfolio`.
+    """Totals now and over the preceding period, None unless each of its vintages is scored, and tables of `portfolio`.
 
-    `quarters` and `decisions` reach back over three years; `unscored` counts loans, `unscored_vintages` vintages.
+    `quarters` and `decisions` reach back over three years, `quarters` without those that are scored or chosen in part:
+    their sums would look like a fall. `unscored` counts loans, `unscored_vintages` vintages.
     """
 
     now: Totals
@@ -42,14 +43,26 @@ def overview(
     """
     chosen, drawn = selection(segments), draws.chosen(selection)
     earlier, until = selection.before(segments), selection.until(segments)
+    compared = _vintages(segments, selection.before).len() == selection.months
     missing = lineage.filter(pl.col("vintage").is_between(selection.first, selection.last) & (pl.col("unscored") > 0))
     return Overview(
         now=totals(chosen, drawn),
-        before=None if earlier.is_empty() else totals(earlier, draws.chosen(selection.before)),
-        quarters=by_quarter(until),
+        before=None if earlier.is_empty() or not compared else totals(earlier, draws.chosen(selection.before)),
+        quarters=by_quarter(until).filter(pl.col("quarter").is_in(_whole(segments, selection.until).implode())),
         decisions=decisions_by_quarter(until),
         bands=by_band(chosen),
         segments=by_segment(chosen, until, drawn, key),
         unscored=int(missing["unscored"].sum()),
         unscored_vintages=missing.height,
     )
+
+
+def _vintages(segments: pl.DataFrame, selection: Selection) -> pl.Series:
+    """The scored vintages of a period, whatever their terms and purposes."""
+    return segments["vintage"].filter(segments["vintage"].is_between(selection.first, selection.last)).unique()
+
+
+def _whole(segments: pl.DataFrame, selection: Selection) -> pl.Series:
+    """First days of the quarters of which all three vintages are scored and selected."""
+    quarters = _vintages(segments, selection).dt.truncate("1q").value_counts(name="vintages")
+    return quarters.filter(pl.col("vintages") == 3)["vintage"]

@@ -13,6 +13,7 @@ from creditrisk_assets.contracts import (
     SERVING_LOSS_DRAWS,
     SERVING_SEGMENTS,
 )
+from creditrisk_assets.resources.environments import add_months
 from creditrisk_assets.serving.overview import Overview, overview
 from creditrisk_assets.serving.portfolio import (
     CLASSES,
@@ -27,7 +28,7 @@ from creditrisk_assets.serving.portfolio import (
 from creditrisk_assets.serving.selection import Selection
 from creditrisk_assets_tests.world import World
 
-CHOSEN = Selection(date(2016, 2, 1), date(2016, 4, 1), (36,))
+CHOSEN = Selection(date(2016, 3, 1), date(2016, 4, 1), (36,))
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +95,7 @@ def test_an_interval_of_many_loans_is_narrower_than_the_sum_of_theirs(shown: Ove
 
 def test_the_period_before_is_as_long_and_ends_before_the_first_vintage(shown: Overview, loans: pl.DataFrame) -> None:
     before = CHOSEN.before
-    assert (before.first, before.last, before.months) == (date(2015, 11, 1), date(2016, 1, 1), CHOSEN.months)
+    assert (before.first, before.last, before.months) == (date(2016, 1, 1), date(2016, 2, 1), CHOSEN.months)
     assert shown.before is not None
     assert shown.before.loans == chosen(loans, before).height
 
@@ -105,6 +106,22 @@ def test_without_a_scored_loan_before_there_is_nothing_to_compare_with(
     first = segments["vintage"].min()
     assert isinstance(first, date)
     assert overview(segments, batched.rows(SCORES_LINEAGE), draws, Selection(first, first), "purpose").before is None
+
+
+def test_periods_known_in_part_are_neither_compared_with_nor_drawn(
+    batched: World, segments: pl.DataFrame, draws: LossDraws
+) -> None:
+    months, lineage = segments["vintage"].unique().sort().to_list(), batched.rows(SCORES_LINEAGE)
+    first = months[len(months) // 3]  # more is chosen than is scored before
+    found = overview(segments, lineage, draws, Selection(first, months[-1]), "purpose")
+    assert found.before is None
+    assert set(found.quarters["quarter"]) == {
+        day for day in months if day.month % 3 == 1 and all(add_months(day, more) in months for more in (1, 2))
+    }
+    ends = next(month for month in reversed(months) if month.month % 3 == 2)
+    cut = overview(segments, lineage, draws, Selection(first, ends), "purpose")
+    assert ends.replace(month=ends.month - 1) not in set(cut.quarters["quarter"])
+    assert cut.now.loans == segments.filter(pl.col("vintage").is_between(first, ends))["loans"].sum()
 
 
 def test_loans_without_a_score_are_counted(batched: World, segments: pl.DataFrame, draws: LossDraws) -> None:
