@@ -92,7 +92,7 @@ def alike(score: Score, values: dict[str, Any]) -> None:
         if found is None:
             st.caption("No other loan of this purpose and term is scored.")
             return
-        safer = wording.certain(found.safer)
+        safer = wording.certain(found.safer) if 0 < found.safer < 1 else wording.percent(found.safer, 0)
         told = f"{safer[:1].upper()}{safer[1:]} of {found.loans:,} are in a safer band."
         whose = pl.when("mine").then(pl.lit("This one's band")).otherwise(pl.lit("Others"))
         st.vega_lite_chart(found.bands.with_columns(whose=whose), densities.peers(), key="peers", alt=told)

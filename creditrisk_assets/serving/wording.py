@@ -92,10 +92,10 @@ def percent(share: float, digits: int = 1) -> str:
 
 
 def certain(probability: float) -> str:
-    """A probability in whole percent; what is not certain is never told as 0 % or 100 %."""
-    if 0.995 <= probability < 1:
+    """A probability of the posterior in whole percent; never 0 % or 100 %, although a float may round to them."""
+    if probability >= 0.995:
         return "more than 99 %"
-    return "less than 1 %" if 0 < probability < 0.005 else percent(probability, 0)
+    return "less than 1 %" if probability < 0.005 else percent(probability, 0)
 
 
 def interval(low: float, high: float) -> str:

@@ -64,6 +64,7 @@ def test_everybody_stands_there_flagged_first(show: str, opening: Opening, fille
     rank = {VERDICTS[decision]: place for place, decision in enumerate(FLAGGED_FIRST)}
     found = [(rank[row.decision[0]], -row.pd) for row in table.value.itertuples()]
     assert found == sorted(found)
+    assert table.value["sure"].between(0, 99.9).all()
     assert f"{sum(one.batch.frame.height for one in MADE)} events" in written(page)
 
 

@@ -60,12 +60,12 @@ def test_every_decision_is_reasoned(decision: str, policy: Policy | None) -> Non
 @pytest.mark.parametrize(
     ("probability", "words"),
     [
-        (0.0, "0 %"),
+        (0.0, "less than 1 %"),
         (0.004, "less than 1 %"),
         (0.5, "50 %"),
         (0.994, "99 %"),
         (0.99998, "more than 99 %"),
-        (1.0, "100 %"),
+        (1.0, "more than 99 %"),
     ],
 )
 def test_what_is_not_certain_is_never_told_as_certain(probability: float, words: str) -> None:

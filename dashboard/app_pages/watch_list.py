@@ -76,8 +76,9 @@ def _table(rows: pl.DataFrame, words: pl.DataFrame, shown: str) -> None:
     labelled = columns(float(words["pd"].max()))  # type: ignore[arg-type]
     if words["override"].null_count() == words.height:
         labelled.pop("override")
-    # Rounded down: nobody is told as 100 % sure who is not.
-    chips = in_percent(words, "pd").with_columns(pl.concat_list("decision"), sure=(1_000 * pl.col("sure")).floor() / 10)
+    # Rounded down, and below 100 %: nobody is that sure, although a float may round to it.
+    sure = ((1_000 * pl.col("sure")).floor() / 10).clip(upper_bound=99.9)
+    chips = in_percent(words, "pd").with_columns(pl.concat_list("decision"), sure=sure)
     # The key holds who stands where: a click can never open another one than was clicked.
     chosen = st.dataframe(
         chips, column_config=labelled, column_order=list(labelled), hide_index=True, height=560,
