@@ -104,7 +104,8 @@ def summary(found: pl.DataFrame, months: int = HORIZON) -> pl.DataFrame:
 def roll_rates(frame: pl.DataFrame, months: int = 12) -> pl.DataFrame:
     """Rows of serving/roll_rates over the newest `months`: from_bucket, to_bucket, customers, share of from_bucket.
 
-    `turn` tells worse, same and better apart; every pair of buckets is there, in order. Empty without rows.
+    `turn` tells worse, same and better apart; every pair of buckets is there, in order, without a share where
+    nobody was in the first. Empty without rows.
     """
     if frame.is_empty():
         return pl.DataFrame(
@@ -121,7 +122,7 @@ def roll_rates(frame: pl.DataFrame, months: int = 12) -> pl.DataFrame:
     turn = pl.col("to_rank") - pl.col("from_rank")
     return (
         found.with_columns(
-            share=(pl.col("customers") / pl.col("customers").sum().over("from_bucket")).fill_nan(0.0),
+            share=(pl.col("customers") / pl.col("customers").sum().over("from_bucket")).fill_nan(None),
             turn=pl.when(turn > 0)
             .then(pl.lit("worse"))
             .when(turn < 0)

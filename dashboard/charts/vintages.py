@@ -89,7 +89,11 @@ def roll_rates(theme: str) -> Spec:
             ],
         },
     }
-    words = {"mark": {"type": "text", "fontSize": 12, "color": ink}, "encoding": {"text": {**share, "format": ".1%"}}}
+    words = {
+        "transform": [{"filter": "datum.share !== null"}],
+        "mark": {"type": "text", "fontSize": 12, "color": ink},
+        "encoding": {"text": {**share, "format": ".1%"}},
+    }
     axis = {"labelOverlap": False}
     return framed(
         330,
