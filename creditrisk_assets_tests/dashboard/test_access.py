@@ -22,7 +22,7 @@ AUTH: dict[str, Any] = {
     **PROVIDER,
 }
 GROUPS = {"viewer_groups": "risk, audit", "officer_groups": "credit"}
-PAGES = sorted(file.stem for file in (APP.parent / "pages").glob("*.py"))
+PAGES = sorted(file.stem for file in (APP.parent / "app_pages").glob("*.py"))
 
 
 class User(Mapping[str, Any]):
@@ -72,10 +72,10 @@ def test_nobody_sees_a_page_before_logging_in(name: str, opening: Opening, monke
     page = opening(secrets={"auth": AUTH}, **GROUPS)
     assert "Log in to see the dashboard." in written(page)
     assert page.button(key="login").label == "Log in"
-    # As streamlit runs a page by its address, as long as navigation was never declared.
+    # Nor by running the file of a page alone.
     from streamlit.testing.v1 import AppTest
 
-    alone = AppTest.from_file(str(APP.parent / "pages" / f"{name}.py"))
+    alone = AppTest.from_file(str(APP.parent / "app_pages" / f"{name}.py"))
     alone.secrets["auth"] = AUTH
     alone.run()
     assert "Log in to see the dashboard." in written(alone)
