@@ -39,9 +39,9 @@ def chromium() -> str:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> "Iterator[Browser]":
-    """One browser for all tests of a process."""
+    """One browser for the tests of a file: as long as it is open no other test can run an event loop of its own."""
     path = chromium()
     from playwright.sync_api import sync_playwright
 
