@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import NoReturn
 
 import polars as pl
 import streamlit as st
@@ -56,6 +57,20 @@ def _told(source: Table | None) -> list[str]:
     model = reading.model_version()
     told.append(f"Model {model:%Y-%m-%d}" if model is not None else "No model yet")
     return told
+
+
+def leave_for(path: str, **query: str) -> NoReturn:
+    """Open another page, out of a fragment that looks again by itself.
+
+    Its timer may ring once more before the browser hears of the new page, and the run that it asks for would
+    take the place of the new page, which stays blank then: what is forgotten here is not run.
+    """
+    from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+    context = get_script_run_ctx()
+    if context is not None:
+        context.fragment_storage.clear()
+    st.switch_page(path, query_params=query)
 
 
 def downloads(frame: pl.DataFrame, name: str) -> None:

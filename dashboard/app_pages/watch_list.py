@@ -11,14 +11,14 @@ from creditrisk_assets.serving.watch_list import counted, flagged_first, identit
 from creditrisk_assets.serving.wording import VERDICTS
 from dashboard import live
 from dashboard.filters import BIND
-from dashboard.page import downloads, page, told
+from dashboard.page import downloads, leave_for, page, told
 from dashboard.tables import bar, in_percent, share
 
 MOST = 200
 SHOWN = {"latest": "Latest", "everyone": "Everyone"}
 KINDS = {"application": "Applications", "behaviour": "Customers"}
 COLOURS = ["blue", "orange", "red"]
-EVERY = "1s"
+EVERY = "2s"
 
 
 def columns(highest: float) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def filters() -> tuple[str, str | None, str | None, bool]:
                                      format_func=SHOWN.__getitem__, **BIND)  # fmt: skip
         kind = st.pills("Of", list(KINDS), key="kind", format_func=KINDS.__getitem__, **BIND)
         decision = st.pills("Decision", list(VERDICTS), key="decision", format_func=VERDICTS.__getitem__, **BIND)
-        going = st.toggle("Live", value=True, key="live", help="Look again every second")
+        going = st.toggle("Live", value=True, key="live", help="Look again every two seconds", **BIND)
     return shown or "latest", kind, decision, going
 
 
@@ -86,7 +86,7 @@ def _table(rows: pl.DataFrame, words: pl.DataFrame, shown: str) -> None:
         alt=f"{rows.height} rows, declined first, then referred, each from the highest PD down; select one to open it",
     )  # fmt: skip
     if picked := chosen["selection"]["rows"]:
-        st.switch_page("app_pages/applicant.py", query_params={"id": rows["subject"][picked[0]]})
+        leave_for("app_pages/applicant.py", id=rows["subject"][picked[0]])
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.caption(f"{'Latest' if shown == 'latest' else 'Everyone'}, at most {MOST} rows. Select a row to open it.")
         downloads(words, "watch_list")
