@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 import threading
 import time
@@ -19,6 +18,7 @@ from pydantic import SecretStr
 from creditrisk_assets.contracts import ACTIVITY, APPLICATIONS
 from creditrisk_assets.local.instance import dagster_yaml
 from creditrisk_assets.local.postgres.server import EmbeddedPostgres, PostgresSettings
+from creditrisk_assets.local.supervisor import Supervisor
 from creditrisk_assets.resources.delta import Lake
 from creditrisk_assets.resources.environments import PROJECT
 from creditrisk_assets.serving.connection import connect, sqlalchemy_url
@@ -114,14 +114,10 @@ def daemon(folder: Path, lake: Lake, bootstrap: str, url: str) -> Iterator[None]
     }  # fmt: skip
     os.environ |= {name: str(value) for name, value in ours.items()}
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    with (folder / "daemon.log").open("wb") as log:
-        command = [str(Path(sys.executable).parent / "dagster-daemon"), "run", "-w", str(PROJECT / "workspace.yaml")]
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
-    try:
+    command = [str(Path(sys.executable).parent / "dagster-daemon"), "run", "-w", str(PROJECT / "workspace.yaml")]
+    with Supervisor(folder / "logs") as supervisor:  # ends the code server as well, which outlives its daemon
+        supervisor.start("daemon", command, folder=folder)
         yield
-    finally:
-        process.terminate()
-        process.wait(60)
 
 
 def run(name: str, models: Lake, folder: Path, seconds: float) -> None:

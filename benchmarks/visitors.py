@@ -13,7 +13,8 @@ import websockets
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-from creditrisk_assets.local.supervisor import LOOPBACK, Child, Supervisor, free_port
+from creditrisk_assets.local.loopback import LOOPBACK
+from creditrisk_assets.local.supervisor import Child, Supervisor, free_port
 
 
 @dataclass

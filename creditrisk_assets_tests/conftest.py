@@ -8,6 +8,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from creditrisk_assets.resources import environments
+from creditrisk_assets_tests.needed import lacking
 
 if TYPE_CHECKING:
     from creditrisk_assets.simulation.book import SimulatedBook
@@ -40,10 +41,7 @@ def shared_data() -> Path:
     """The folder of real loan files, which are kept outside the project."""
     folder = Path(os.environ.get("CREDITRISK_SHARED", PROJECT.parent / "shared")) / "data"
     if not folder.is_dir():
-        told = "needs ../shared/data, the real loan files kept outside the project"
-        if os.environ.get("CREDITRISK_REQUIRE_SHARED") == "1":
-            pytest.fail(told)
-        pytest.skip(told)
+        lacking("SHARED", "needs ../shared/data, the real loan files kept outside the project")
     return folder
 
 

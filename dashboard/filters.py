@@ -7,6 +7,7 @@ import polars as pl
 import streamlit as st
 
 from creditrisk_assets.serving.selection import Selection
+from creditrisk_assets.serving.wording import spelled
 
 BIND: Any = {"bind": "query-params", "persist_state": "session"}
 """Kept in the URL, and from page to page."""
@@ -49,9 +50,3 @@ def terms(frame: pl.DataFrame) -> tuple[int, ...]:
     """Terms wanted, none of them meaning all."""
     known = frame["term_months"].unique().sort().to_list()
     return tuple(st.pills("Term in months", known, selection_mode="multi", key="term", **BIND))
-
-
-def spelled(name: str) -> str:
-    """A name of the data in words: debt_consolidation as Debt consolidation."""
-    words = name.replace("_", " ")
-    return words[:1].upper() + words[1:]

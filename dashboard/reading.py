@@ -2,9 +2,10 @@
 
 from datetime import date
 
+import polars as pl
 import streamlit as st
 
-from creditrisk_assets.contracts import MODELS_DIAGNOSTICS
+from creditrisk_assets.contracts import MODELS_DIAGNOSTICS, SCORES_LOANS
 from creditrisk_assets.resources import environments
 from creditrisk_assets.resources.delta import Lake
 from creditrisk_assets.resources.environments import Settings
@@ -32,3 +33,14 @@ def model_version() -> date | None:
     good = known.filter(known["passed"] & (known["feature_set"] == settings().feature_set))
     newest = good["model_date"].max()
     return newest if isinstance(newest, date) else None
+
+
+def riskiest(decision: str, most: int) -> pl.DataFrame:
+    """loan_id and pd of the riskiest loans of a decision; LakeError when no loan was ever scored."""
+    return _riskiest(decision, most, tables().version(SCORES_LOANS))
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _riskiest(decision: str, most: int, version: int) -> pl.DataFrame:
+    rows = tables().rows(SCORES_LOANS, pl.col("decision") == decision, ("loan_id", "pd"))
+    return rows.top_k(most, by="pd").sort("pd", descending=True)

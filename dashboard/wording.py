@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from creditrisk_assets.serving import wording
 from creditrisk_assets.serving.portfolio import Estimate
 
 FLAT = 0.005
@@ -18,7 +19,7 @@ def money(value: float) -> str:
 
 def percent(share: float | None, digits: int = 1) -> str:
     """A share in percent, a dash where there is none."""
-    return "-" if share is None else f"{100 * share:.{digits}f} %"
+    return "-" if share is None else wording.percent(share, digits)
 
 
 def credible(estimate: Estimate, spell: Callable[[float], str] = money) -> str:

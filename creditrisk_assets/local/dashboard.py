@@ -1,10 +1,9 @@
 """The dashboard as a process."""
 
 import sys
-from ipaddress import ip_address
 from pathlib import Path
 
-LOOPBACK = "127.0.0.1"
+from creditrisk_assets.local.loopback import on_this_machine
 
 
 class OpenDashboardError(RuntimeError):
@@ -22,7 +21,7 @@ def command(host: str, port: int) -> list[str]:
 
 def refuse_open(host: str, *, has_login: bool) -> None:
     """OpenDashboardError where other machines could look without logging in."""
-    if not has_login and not _loopback(host):
+    if not has_login and on_this_machine(host) is None:
         raise OpenDashboardError(
             f"{host} can be reached from other machines and nobody would have to log in: set up the login (see "
             "README, Dashboard), listen on 127.0.0.1, or say --without-login where a gateway asks for it"
@@ -34,12 +33,3 @@ def login_configured() -> bool:
     from streamlit import secrets
 
     return bool(secrets.load_if_toml_exists() and "auth" in secrets)
-
-
-def _loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from creditrisk_assets.local import live
 from creditrisk_assets.local.home import DemoError, Home, prepare
+from creditrisk_assets.local.loopback import LOOPBACK
 from creditrisk_assets.local.summary import Summary, render, summarise
-from creditrisk_assets.local.supervisor import LOOPBACK, Supervisor, free_port
+from creditrisk_assets.local.supervisor import Supervisor, free_port
 from creditrisk_assets.resources.delta import Lake
 from creditrisk_assets.resources.environments import PROJECT
 

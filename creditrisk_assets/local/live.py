@@ -9,7 +9,8 @@ from pathlib import Path
 
 from creditrisk_assets.contracts import TOPICS
 from creditrisk_assets.local.home import Home, note
-from creditrisk_assets.local.supervisor import LOOPBACK, Child, Supervisor, free_port
+from creditrisk_assets.local.loopback import LOOPBACK
+from creditrisk_assets.local.supervisor import Child, Supervisor, free_port
 from creditrisk_assets.serving.errors import ServingUnavailableError
 
 Say = Callable[[str], None]

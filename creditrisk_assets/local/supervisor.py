@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
 
-LOOPBACK = "127.0.0.1"
+from creditrisk_assets.local.loopback import LOOPBACK
+
 GRACE_SECONDS = 10.0
 
 

@@ -11,9 +11,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from creditrisk_assets.local.dashboard import command
-from creditrisk_assets.local.supervisor import LOOPBACK, Child, Supervisor, free_port
+from creditrisk_assets.local.loopback import LOOPBACK
+from creditrisk_assets.local.supervisor import Child, Supervisor, free_port
 from creditrisk_assets_tests.commands import environment
 from creditrisk_assets_tests.conftest import PROJECT
+from creditrisk_assets_tests.needed import lacking
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -32,10 +34,7 @@ def chromium() -> str:
         (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
     )
     if found is None:
-        told = "needs Chromium: make test installs it as root on Debian and Ubuntu, else apt install chromium"
-        if os.environ.get("CREDITRISK_REQUIRE_BROWSER") == "1":
-            pytest.fail(told)
-        pytest.skip(told)
+        lacking("BROWSER", "needs Chromium: make test installs it as root on Debian, else apt install chromium")
     return found
 
 

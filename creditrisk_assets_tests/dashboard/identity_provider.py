@@ -20,7 +20,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from creditrisk_assets.local.supervisor import LOOPBACK, free_port
+from creditrisk_assets.local.loopback import LOOPBACK
+from creditrisk_assets.local.supervisor import free_port
 
 CLIENT, SECRET = "creditrisk-dashboard", "known to the tests only"
 PEOPLE = {

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from creditrisk_assets.local.supervisor import LOOPBACK, free_port
+from creditrisk_assets.local.loopback import LOOPBACK
+from creditrisk_assets.local.supervisor import free_port
 from creditrisk_assets_tests.dashboard.browsing import Served, Visiting, Visitor, serve
 from creditrisk_assets_tests.dashboard.identity_provider import identity_provider, secrets_toml
 from creditrisk_assets_tests.world import World

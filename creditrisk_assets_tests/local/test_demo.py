@@ -14,7 +14,8 @@ import pytest
 from dotenv import dotenv_values
 
 from creditrisk_assets.contracts import FEATURE_SETS, FEATURES_LOANS, MODELS_POSTERIOR, TABLES
-from creditrisk_assets.local.supervisor import LOOPBACK, free_port
+from creditrisk_assets.local.loopback import LOOPBACK
+from creditrisk_assets.local.supervisor import free_port
 from creditrisk_assets.models.evaluation import FIGURES
 from creditrisk_assets.resources.delta import Lake
 from creditrisk_assets.simulation.book import simulate_loans

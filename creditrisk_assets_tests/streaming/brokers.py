@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -37,7 +38,7 @@ def free_ports(number: int) -> list[int]:
         return [probe.getsockname()[1] for probe in probes]
 
 
-class BrokerProcess:
+class BrokerProcess(ABC):
     """One broker with its data in a folder; the same port and data after every start."""
 
     name: str
@@ -52,8 +53,9 @@ class BrokerProcess:
     def bootstrap(self) -> str:
         return f"{HOST}:{self.port}"
 
+    @abstractmethod
     def command(self) -> list[str]:
-        raise NotImplementedError
+        """How it is started."""
 
     def start(self) -> None:
         """Start, and return when clients are answered."""

@@ -1,11 +1,12 @@
 """Brokers for the tests: the development broker and Apache Kafka, one of each for all tests of a process."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
+
+from creditrisk_assets_tests.needed import lacking
 
 if TYPE_CHECKING:  # the client of Kafka costs every test process .3 s
     from creditrisk_assets_tests.streaming.apache_kafka import ApacheKafka
@@ -21,10 +22,7 @@ def apache_kafka_in(folder: Path) -> "ApacheKafka":
     try:
         return ApacheKafka(folder)
     except KafkaUnavailableError as error:
-        told = f"needs Apache Kafka, and {error}"
-        if os.environ.get("CREDITRISK_REQUIRE_KAFKA") == "1":
-            pytest.fail(told)
-        pytest.skip(told)
+        lacking("KAFKA", f"needs Apache Kafka, and {error}")
 
 
 def _running(broker: Running) -> Iterator[Running]:

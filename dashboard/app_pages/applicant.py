@@ -11,6 +11,7 @@ from dashboard import applicant, live, reading
 from dashboard.figures import KeyFigure, key_figures
 from dashboard.page import page
 
+OFFERED = 6
 BADGES = {
     "approve": ("green", ":material/check_circle:"),
     "refer": ("orange", ":material/person_raised_hand:"),
@@ -64,13 +65,11 @@ def figures(row: dict[str, object]) -> list[KeyFigure]:
 def start() -> None:
     """Nobody is asked for yet: who could be."""
     st.info("Type an identifier above, or select somebody on the watch list.", icon=":material/person_search:")
-    declined = reading.tables().rows(
-        SCORES_LOANS, pl.col("decision") == DECISIONS[2], ("loan_id", "vintage", "pd")
-    )  # fmt: skip
+    declined = reading.riskiest(DECISIONS[2], OFFERED)
     if declined.height:
         st.markdown("Loans of the book that the policy declines, the riskiest first:")
         with st.container(horizontal=True):
-            for loan in declined.top_k(6, by="pd").sort("pd", descending=True).iter_rows(named=True):
+            for loan in declined.iter_rows(named=True):
                 st.button(
                     f"{loan['loan_id']} · PD {wording.percent(loan['pd'])}",
                     key=f"open-{loan['loan_id']}", on_click=_ask, args=(loan["loan_id"],),

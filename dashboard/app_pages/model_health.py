@@ -9,9 +9,10 @@ from creditrisk_assets.columns import Table
 from creditrisk_assets.contracts import MODELS_BACKTEST, MODELS_COMPARISON, MODELS_DIAGNOSTICS, SERVING_SEGMENTS
 from creditrisk_assets.serving import health
 from creditrisk_assets.serving.committee import committee
+from creditrisk_assets.serving.wording import spelled
 from dashboard import reading
 from dashboard.charts import health as charts
-from dashboard.filters import BIND, spelled
+from dashboard.filters import BIND
 from dashboard.page import downloads, page, theme
 from dashboard.tables import BAD, GOOD, UNKNOWN, WARNING, count, heading, in_percent, marks, share, table
 from dashboard.wording import counted, percent

@@ -6,10 +6,11 @@ import streamlit as st
 from creditrisk_assets.contracts import SCORES_LINEAGE, SERVING_LOSS_DRAWS, SERVING_SEGMENTS
 from creditrisk_assets.serving.overview import Overview, overview
 from creditrisk_assets.serving.portfolio import loss_draws
+from creditrisk_assets.serving.wording import spelled
 from dashboard import reading
 from dashboard.charts import portfolio as charts
 from dashboard.figures import KeyFigure, key_figures
-from dashboard.filters import BIND, months, of_the_book, spelled
+from dashboard.filters import BIND, months, of_the_book
 from dashboard.page import downloads, page
 from dashboard.tables import bar, count, dollars, heading, in_percent, share, table
 from dashboard.wording import counted, credible, money, percent, points, relative

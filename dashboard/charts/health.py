@@ -1,6 +1,6 @@
 """Charts of model health."""
 
-from functools import cache
+from functools import cache, partial
 
 from dashboard.charts.look import (
     BAND_ORDER,
@@ -19,6 +19,10 @@ from dashboard.charts.look import (
 )
 
 INSIDE = {"domain": [True, False], "range": [BLUE, RED]}
+
+
+def _layer(axis: Spec, mark: Spec, name: str, **more: object) -> Spec:
+    return {"mark": mark, "encoding": {"y": {"field": name, "type": "quantitative", "axis": axis}, **more}}
 
 
 @cache
@@ -69,9 +73,7 @@ def calibration(theme: str) -> Spec:
         {"field": "expected", "title": "Expected", "type": "quantitative", "format": ".2%"},
     ]
 
-    def layer(mark: Spec, name: str, **more: object) -> Spec:
-        return {"mark": mark, "encoding": {"y": {"field": name, "type": "quantitative", "axis": axis}, **more}}
-
+    layer = partial(_layer, axis)
     return framed(
         235,
         encoding={"x": x, "tooltip": tooltip},
@@ -100,9 +102,7 @@ def foretold(theme: str) -> Spec:
         {"field": "high", "title": "to", "type": "quantitative", "format": ".1f"},
     ]
 
-    def layer(mark: Spec, name: str, **more: object) -> Spec:
-        return {"mark": mark, "encoding": {"y": {"field": name, "type": "quantitative", "axis": axis}, **more}}
-
+    layer = partial(_layer, axis)
     return framed(
         235,
         encoding={"x": x, "tooltip": tooltip},

@@ -2,12 +2,12 @@
 
 import asyncio
 import contextlib
-import ipaddress
 import logging
 
 from creditrisk_assets.local.broker import wire
 from creditrisk_assets.local.broker.handlers.apis import APIS, VERSIONS, offered
 from creditrisk_assets.local.broker.node import BrokerSettings, Node
+from creditrisk_assets.local.loopback import on_this_machine
 
 MAX_REQUEST_BYTES = 100 * 1024 * 1024
 EXPIRE_SECONDS = 5.0
@@ -20,12 +20,8 @@ class NotLoopbackError(ValueError):
 
 def loopback(host: str) -> str:
     """The address to listen on; NotLoopbackError for anything but this machine's own."""
-    address = "127.0.0.1" if host == "localhost" else host
-    try:
-        own = ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        own = False
-    if not own:
+    address = on_this_machine(host)
+    if address is None:
         raise NotLoopbackError(
             f"the development broker has no passwords and no encryption, so it listens on loopback only, "
             f"not on {host}. For other machines run Apache Kafka and set CREDITRISK_KAFKA_BOOTSTRAP"
