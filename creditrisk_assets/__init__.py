@@ -10,5 +10,5 @@ simulation/  loan book with known truth
 local/       the one-machine stack: demo, development broker, PostgreSQL
 resources/   the only doors to the outside: the lake (Delta)
 
-contracts.py declares every table, partitions.py the time axis, definitions.py composes.
+contracts/ declares every table, partitions.py the time axis, definitions.py composes.
 """

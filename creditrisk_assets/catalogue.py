@@ -6,7 +6,7 @@ from creditrisk_assets.contracts import TABLES
 _HEAD = """\
 # Tables of the lake
 
-Generated from `creditrisk_assets/contracts.py` by `make docs`; do not edit.
+Generated from `creditrisk_assets/contracts/` by `make docs`; do not edit.
 
 *known* says when a value exists: `key` identifies the row, `application` is known when the borrower
 applies and may become a feature, `later` is an outcome and never may, `derived` is computed by the

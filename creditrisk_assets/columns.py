@@ -1,6 +1,6 @@
 """What a table declaration is made of: columns, tables, and what follows from them.
 
-Declarations themselves live in `contracts.py`; this module knows how to turn one into a polars
+Declarations themselves live in `contracts/`; this module knows how to turn one into a polars
 schema and into the reasons for which a row breaks it. No Dagster here.
 """
 

@@ -42,8 +42,7 @@ def test_only_shell_files_import_dagster(path: Path) -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_a_file_holds_one_idea_in_at_most_250_lines(path: Path) -> None:
-    declarations_only = path.name == "contracts.py"  # one line a column: as long as there are columns
-    assert declarations_only or len(path.read_text().splitlines()) <= 250
+    assert len(path.read_text().splitlines()) <= 250
 
 
 def test_the_dashboard_reads_through_the_serving_stage_and_knows_no_dagster() -> None:

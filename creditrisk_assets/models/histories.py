@@ -12,7 +12,8 @@ from pathlib import Path
 import polars as pl
 
 from creditrisk_assets.columns import Column
-from creditrisk_assets.contracts import MODELS_BEHAVIOUR, RAW_EVENTS, Flag, Instant, Real, Text
+from creditrisk_assets.contracts import MODELS_BEHAVIOUR, RAW_EVENTS, Instant
+from creditrisk_assets.contracts.parts import Flag, Real, Text
 from creditrisk_assets.features.behaviour import behaviour, facts
 from creditrisk_assets.models.behaviour import BehaviourModel
 from creditrisk_assets.models.landmarks import SEED, learn

@@ -101,9 +101,7 @@ def prepared(table: Table, frame: pl.LazyFrame | pl.DataFrame) -> pl.DataFrame:
         raise LakeError(f"{table.name}: the frame lacks the declared {listed(missing)}; it has {listed(given)}")
     strange = [name for name in given if name not in table.schema]
     if strange:
-        raise LakeError(
-            f"{table.name} declares no column {listed(strange)}: declare it in contracts.py, or leave it out"
-        )
+        raise LakeError(f"{table.name} declares no column {listed(strange)}: declare it in contracts, or leave it out")
     lazy = table.conform(lazy).with_columns(cs.by_dtype(pl.Categorical, pl.Enum).cast(pl.String))
     if table.primary:
         lazy = lazy.sort(table.primary)

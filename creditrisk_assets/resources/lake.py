@@ -144,7 +144,7 @@ class DeltaLakeIOManager(dg.ConfigurableIOManager):
         """The contract of an asset; LakeError when there is none."""
         tables = self.tables()
         if tuple(key.path) not in tables:
-            raise LakeError(f"{key.to_user_string()} has no contract: declare its table in contracts.py")
+            raise LakeError(f"{key.to_user_string()} has no contract: declare its table in contracts")
         return tables[tuple(key.path)]
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:

@@ -9,7 +9,8 @@ import msgspec
 import polars as pl
 
 from creditrisk_assets.columns import Column
-from creditrisk_assets.contracts import APPLICATIONS, FIRST_DAY, LAST_DAY, RAW_LOANS
+from creditrisk_assets.contracts import APPLICATIONS, RAW_LOANS
+from creditrisk_assets.contracts.parts import FIRST_DAY, LAST_DAY
 from creditrisk_assets.features.loans import features
 from creditrisk_assets.raw.records import LINE
 from creditrisk_assets.raw.typed import ISSUED, broken, numbers_in, plain_numbers, reasons, typed

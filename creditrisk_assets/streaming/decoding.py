@@ -6,7 +6,8 @@ from typing import Any
 
 import polars as pl
 
-from creditrisk_assets.contracts import APPLICATIONS, FEATURES_LOANS, FIRST_DAY, LAST_DAY, RAW_EVENTS, Instant
+from creditrisk_assets.contracts import APPLICATIONS, FEATURES_LOANS, RAW_EVENTS, Instant
+from creditrisk_assets.contracts.parts import FIRST_DAY, LAST_DAY
 from creditrisk_assets.streaming.applications import applied, payloads, stacked
 from creditrisk_assets.streaming.envelope import MEASURES
 from creditrisk_assets.streaming.messages import DEEPEST, NOT_UTF8, TOO_DEEP, in_blocks, not_utf8, sentence, too_deep

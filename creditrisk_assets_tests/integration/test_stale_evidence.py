@@ -179,7 +179,7 @@ def test_an_undeclared_column_in_features_fails_the_build(
     monkeypatch.setattr(feature_assets, "features", leaking)
     world = ingested.copy(tmp_path)
     said = why(world.run(keys(FEATURES_LOANS), VINTAGES[0], fails=True))
-    assert "features/loans declares no column paid_back: declare it in contracts.py, or leave it out" in said
+    assert "features/loans declares no column paid_back: declare it in contracts, or leave it out" in said
     assert world.lake.version(FEATURES_LOANS) == ingested.lake.version(FEATURES_LOANS)
 
 

@@ -121,7 +121,7 @@ def test_an_asset_that_writes_itself_returns_nothing(lake: Lake) -> None:
     ("key", "value", "message"),
     [
         (["raw", "loans_ledger"], [1, 2], "raw/loans_ledger returned list: return a polars LazyFrame or DataFrame"),
-        (["raw", "nowhere"], loans(JANUARY), "raw/nowhere has no contract: declare its table in contracts.py"),
+        (["raw", "nowhere"], loans(JANUARY), "raw/nowhere has no contract: declare its table in contracts"),
     ],
 )
 def test_what_cannot_be_kept_is_refused_by_name(lake: Lake, key: list[str], value: object, message: str) -> None:
