@@ -22,10 +22,10 @@ ROWS = 4_096
 def prepare(loans: int, fitted: int) -> tuple[Any, pl.DataFrame]:
     """200 draws of a posterior of some loans, and all of them as if issued after it. Not timed."""
     from creditrisk_assets.features.loans import features
+    from creditrisk_assets.models.draws import draws_of
     from creditrisk_assets.models.exposure import learned_from
     from creditrisk_assets.models.posterior import fit_posterior
     from creditrisk_assets.raw.intake import read_loans
-    from creditrisk_assets.serving.draws import draws_of
     from creditrisk_assets.simulation.book import simulate_loans
 
     with tempfile.TemporaryDirectory(prefix="creditrisk-") as folder:

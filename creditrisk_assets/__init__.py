@@ -4,6 +4,8 @@ raw/         loans as booked; parsers; quarantine; ledger
 features/    what was known at application, and the outcome as far as observed
 models/      bins, evidence per vintage, posterior beside logistic and boosting; diagnostics; comparison
 scores/      PD with interval, points, band, reasons and decision
+monitoring/  drift, calibration, performance under label delay, agreement of rules, alerts
+portfolio/   expected loss, IFRS 9 stages, loss distribution
 streaming/   events from Kafka to live scores, exactly once
 serving/     the newest risk of everyone in PostgreSQL: schema, writer, questions
 simulation/  loan book with known truth

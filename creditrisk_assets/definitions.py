@@ -8,6 +8,10 @@ from creditrisk_assets import automation, checks
 from creditrisk_assets.features import assets as features
 from creditrisk_assets.models import assets as models
 from creditrisk_assets.models import checks as model_checks
+from creditrisk_assets.monitoring import assets as monitoring
+from creditrisk_assets.monitoring import checks as monitoring_checks
+from creditrisk_assets.portfolio import assets as portfolio
+from creditrisk_assets.portfolio import checks as portfolio_checks
 from creditrisk_assets.raw import assets as raw
 from creditrisk_assets.raw import sensors
 from creditrisk_assets.resources.environments import resources_for, settings
@@ -18,14 +22,14 @@ from creditrisk_assets.streaming import assets as streaming
 from creditrisk_assets.streaming import automation as streaming_automation
 from creditrisk_assets.streaming import sensors as streaming_sensors
 
-STAGES = (raw, features, models, scores, serving, streaming)
+STAGES = (raw, features, models, scores, monitoring, portfolio, serving, streaming)
 
 
 def build_defs(*, resource_overrides: Mapping[str, object] | None = None) -> dg.Definitions:
     """Everything Dagster needs, with the resources of the configured environment or the ones given."""
     return dg.Definitions(
         assets=dg.load_assets_from_modules(STAGES),
-        asset_checks=[*checks.CHECKS, *model_checks.CHECKS],
+        asset_checks=[*checks.CHECKS, *model_checks.CHECKS, *monitoring_checks.CHECKS, *portfolio_checks.CHECKS],
         jobs=[*automation.JOBS, streaming_automation.keep_stream_quick],
         schedules=streaming_automation.SCHEDULES,
         sensors=[sensors.landing, streaming_sensors.events, serving_sensors.stream_totals],

@@ -15,10 +15,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from creditrisk_assets.contracts import DRAWS, SERVING_LOSS_DRAWS
+from creditrisk_assets.models.draws import Draws
 from creditrisk_assets.models.kernels import compiled
 from creditrisk_assets.models.outcomes import HORIZON
 from creditrisk_assets.models.periods import FIRST_TRIAL, LONGEST
-from creditrisk_assets.serving.draws import Draws
 from creditrisk_assets.serving.kernels import add_loans
 
 Vector = NDArray[np.float64]

@@ -18,9 +18,9 @@ from creditrisk_assets.contracts import (
     SERVING_SEGMENTS,
 )
 from creditrisk_assets.models.artifacts import ModelTables
+from creditrisk_assets.models.draws import draws_of
 from creditrisk_assets.resources.delta import Lake
 from creditrisk_assets.serving.default_curves import default_curves
-from creditrisk_assets.serving.draws import draws_of
 from creditrisk_assets.serving.losses import Summing
 from creditrisk_assets.serving.segments import SCORED, segments
 

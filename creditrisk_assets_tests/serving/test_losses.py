@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 
 from creditrisk_assets.contracts import DRAWS, FEATURES_LOANS, SERVING_LOSS_DRAWS
+from creditrisk_assets.models.draws import Draws, draws_of
 from creditrisk_assets.models.horizon import Horizons
 from creditrisk_assets.resources.environments import add_months
-from creditrisk_assets.serving.draws import Draws, draws_of
 from creditrisk_assets.serving.losses import NODES, Summed, Summing, defaulted
 from creditrisk_assets_tests.models.learned import BOOK, DESIGN, MODEL_DATE, fit, one_hot
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from creditrisk_assets.contracts import DRAWS
+from creditrisk_assets.models.draws import Draws, draws_of, scores
 from creditrisk_assets.resources.environments import add_months
-from creditrisk_assets.serving.draws import Draws, draws_of, scores
 from creditrisk_assets_tests.models.learned import DESIGN, FRAME, fit, one_hot
 
 LAST = DESIGN.vintages[-1]

@@ -1,0 +1,1 @@
+"""Is the model still right, do the rules agree: drift, calibration, performance under label delay, alerts."""

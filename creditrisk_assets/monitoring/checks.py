@@ -1,0 +1,5 @@
+"""Checks of the monitoring stage and of what it looks at."""
+
+import dagster as dg
+
+CHECKS: list[dg.AssetChecksDefinition] = []
