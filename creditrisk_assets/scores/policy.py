@@ -5,12 +5,13 @@ its line, because a limit that silently fell back to its default would lend mone
 """
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+
+from creditrisk_assets.yaml_nodes import DocumentError, decimal, document, kind, shown, text
 
 PACKAGED = Path(__file__).with_name("policy.yaml")
 """The policy of a platform that has not been given another."""
@@ -20,18 +21,6 @@ CONFIDENCE = 0.8
 
 _REQUIRED = ("version", "loss_given_default", "margin")
 _KEYS = (*_REQUIRED, "approve_below", "decline_from", "confidence")
-_DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_TAG = "tag:yaml.org,2002:"
-_KINDS = {
-    "str": "text",
-    "int": "a number",
-    "float": "a number",
-    "bool": "a yes or no",
-    "null": "empty",
-    "timestamp": "a date",
-    "seq": "a list",
-    "map": "a mapping",
-}
 
 
 class PolicyError(ValueError):
@@ -94,7 +83,7 @@ def load_policy(path: Path | None = None) -> Policy:
     file = PACKAGED if path is None else Path(path)
     lines: dict[str, int] = {}
     try:
-        nodes = _entries(_root(_text(file)), lines)
+        nodes = _entries(document(file, "policy", _REQUIRED), lines)
         values: dict[str, float] = {key: _number(key, node) for key, node in nodes.items() if key != "version"}
         even = _even(values)
         return Policy(
@@ -108,7 +97,7 @@ def load_policy(path: Path | None = None) -> Policy:
     except _MisfitError as error:
         where = f"{file}, line {lines[error.key]}" if error.key in lines else str(file)
         raise PolicyError(f"{where}: {error}.") from error
-    except PolicyError as error:
+    except (PolicyError, DocumentError) as error:
         raise PolicyError(f"{file}: {error}.") from error
 
 
@@ -119,42 +108,11 @@ def _even(values: Mapping[str, float]) -> float:
     return break_even(values["margin"], values["loss_given_default"])
 
 
-def _text(file: Path) -> str:
-    try:
-        return file.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError as error:
-        raise PolicyError("there is no such file. Name an existing policy, or none for the packaged one") from error
-    except OSError as error:
-        raise PolicyError(f"cannot be read ({error.strerror}). Name a readable file") from error
-    except UnicodeDecodeError as error:
-        raise PolicyError(f"is not text in UTF-8 (byte {error.start}). Save it as UTF-8") from error
-
-
-def _root(text: str) -> yaml.MappingNode:
-    """The document as nodes, which keep the line of every key and build no objects."""
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        raise PolicyError(f"is not YAML: {_told(error)}. Write one 'key: value' a line") from error
-    except RecursionError as error:
-        raise PolicyError("is not YAML of a policy: nested too deep. Write one 'key: value' a line") from error
-    if not isinstance(root, yaml.MappingNode):
-        kind = "empty" if root is None else _kind(root)
-        raise PolicyError(f"holds no keys (it is {kind}). Write one 'key: value' a line, with {', '.join(_REQUIRED)}")
-    return root
-
-
-def _told(error: yaml.YAMLError) -> str:
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-        return f"{error.problem}, line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}"
-    return str(error).splitlines()[0]
-
-
 def _entries(root: yaml.MappingNode, lines: dict[str, int]) -> dict[str, yaml.Node]:
     """Value of every key, each known and there once; fills `lines` with the line of each."""
     found: dict[str, yaml.Node] = {}
     for key_node, value in root.value:
-        key = key_node.value if isinstance(key_node, yaml.ScalarNode) else _kind(key_node)
+        key = key_node.value if isinstance(key_node, yaml.ScalarNode) else kind(key_node)
         line = key_node.start_mark.line + 1
         if key in found:
             raise _MisfitError(key, f"stands there again at line {line}. Keep one of the two")
@@ -168,24 +126,21 @@ def _entries(root: yaml.MappingNode, lines: dict[str, int]) -> dict[str, yaml.No
     return found
 
 
-def _kind(node: yaml.Node) -> str:
-    return _KINDS.get(node.tag.removeprefix(_TAG), f"of the type {node.tag}")
-
-
 def _version(node: yaml.Node) -> str:
-    if not isinstance(node, yaml.ScalarNode) or node.tag != f"{_TAG}str":
-        raise _MisfitError("version", f'is {_kind(node)}, not text. Put it in quotes: version: "2026-01"')
-    return str(node.value)
+    version = text(node)
+    if version is None:
+        raise _MisfitError("version", f'is {kind(node)}, not text. Put it in quotes: version: "2026-01"')
+    return version
 
 
 def _number(key: str, node: yaml.Node) -> float:
-    """A plain decimal. YAML 1.1 would also read 1:30 as 90 and 010 as 8, and 1e-2 as text."""
-    plain = isinstance(node, yaml.ScalarNode) and node.style is None
-    if plain and node.tag in {f"{_TAG}{kind}" for kind in ("int", "float", "str")} and _DECIMAL.fullmatch(node.value):
-        return float(node.value)
-    told = f"{_kind(node)} ({node.value})" if isinstance(node, yaml.ScalarNode) and node.value else _kind(node)
+    number = decimal(node)
+    if number is not None:
+        return number
     optional = "" if key in _REQUIRED else ", or remove the line for the default"
-    raise _MisfitError(key, f"is {told}, not a plain decimal. Write a fraction such as 0.06, without quotes{optional}")
+    raise _MisfitError(
+        key, f"is {shown(node)}, not a plain decimal. Write a fraction such as 0.06, without quotes{optional}"
+    )
 
 
 def _refuse_no_version(version: str) -> None:
