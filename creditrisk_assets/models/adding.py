@@ -1,4 +1,4 @@
-"""The inner loop of the serving tables: loans by draws, of which only sums are ever held. See `models.kernels`."""
+"""The inner loop of sums over loans: loans by draws, of which only sums are ever held. See `models.kernels`."""
 
 from creditrisk_assets.models.kernels import Matrix, Vector
 
