@@ -58,6 +58,9 @@ VALUES: list[tuple[str, str, object]] = [
     ("dashboard_officer", "demo", "demo"),
     ("viewer_groups", "risk, audit", "risk, audit"),
     ("officer_groups", "credit", "credit"),
+    ("alert_urls", "json://host/told-to-nobody", SecretStr("json://host/told-to-nobody")),
+    ("alert_reminder_hours", "24", 24.0),
+    ("fresh_within_days", "5", 5.0),
 ]
 BAD = [
     ("first_vintage", "June 2007", "'June 2007' is not a month; write it as 2011-01"),
@@ -75,6 +78,9 @@ BAD = [
     ("drain_seconds", "0", "must be numbers above 0"),
     ("drain_seconds", "inf", "must be numbers above 0"),
     ("drain_idle_seconds", "-1", "must be numbers above 0"),
+    ("alert_reminder_hours", "0", "must be a number above 0; leave it out for no reminders"),
+    ("alert_reminder_hours", "nan", "must be a number above 0; leave it out for no reminders"),
+    ("fresh_within_days", "-1", "must be a number above 0"),
     ("last_vintage", "2001-01", "lies before CREDITRISK_FIRST_VINTAGE"),
 ]
 

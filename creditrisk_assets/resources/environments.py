@@ -104,6 +104,9 @@ class Settings(BaseSettings):
     dashboard_officer: str | None = None
     viewer_groups: str | None = None
     officer_groups: str | None = None
+    alert_urls: SecretStr | None = None
+    alert_reminder_hours: float | None = None
+    fresh_within_days: float = 3.0
 
     @model_validator(mode="after")
     def _in_order(self) -> "Settings":
@@ -117,7 +120,15 @@ class Settings(BaseSettings):
         spans = (self.drain_seconds, self.drain_idle_seconds)
         if not all(math.isfinite(span) and span > 0 for span in spans):
             raise ValueError("CREDITRISK_DRAIN_SECONDS and CREDITRISK_DRAIN_IDLE_SECONDS must be numbers above 0")
+        self._refuse_impossible_alerts()
         return self
+
+    def _refuse_impossible_alerts(self) -> None:
+        reminder = self.alert_reminder_hours
+        if reminder is not None and not (math.isfinite(reminder) and reminder > 0):
+            raise ValueError("CREDITRISK_ALERT_REMINDER_HOURS must be a number above 0; leave it out for no reminders")
+        if not (math.isfinite(self.fresh_within_days) and self.fresh_within_days > 0):
+            raise ValueError("CREDITRISK_FRESH_WITHIN_DAYS must be a number above 0")
 
     @property
     def book(self) -> tuple[date, date]:
