@@ -63,3 +63,8 @@ models_before_a_vintage = dg.TimeWindowPartitionMapping(
     start_offset=-len(vintages.get_partition_keys()), allow_nonexistent_upstream_partitions=True
 )
 """From a vintage to every model dated at its start or before: the latest good one scores it."""
+
+models_so_far = dg.TimeWindowPartitionMapping(
+    start_offset=1 - len(model_dates.get_partition_keys()), allow_nonexistent_upstream_partitions=True
+)
+"""From a reporting date to every model dated then or before: the latest good one speaks for its book."""

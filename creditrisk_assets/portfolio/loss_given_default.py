@@ -42,8 +42,8 @@ ALL: Segment = (0, "all")
 BLOCK = 8_192
 _WEIGHTS, _PRIOR, _ORDER = 101, 102, 103
 """What is drawn; part of the seed, so that none repeats another, nor `models.draws`."""
-_NEEDED = ("loan_id", "term_months", "purpose", "vintage", "defaulted", "default_month", "observed_month")
-_MONEY = ("funded_amnt", "loan_amnt", "total_rec_prncp", "recoveries", "collection_recovery_fee")
+FEATURES = ("loan_id", "term_months", "purpose", "vintage", "defaulted", "default_month", "observed_month")
+MONEY = ("funded_amnt", "loan_amnt", "total_rec_prncp", "recoveries", "collection_recovery_fee")
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,8 @@ def defaulted_loans(features: pl.LazyFrame, raw: pl.LazyFrame, as_of: date) -> p
     `features` and `raw`: rows of features/loans and raw/loans. `as_of` and later is not known. A loan that owed
     nothing at default tells nothing. ValueError names a column that is absent.
     """
-    require_columns(features, _NEEDED)
-    require_columns(raw, ("loan_id", *_MONEY))
+    require_columns(features, FEATURES)
+    require_columns(raw, ("loan_id", *MONEY))
     known = pl.min_horizontal(pl.lit(as_of).dt.offset_by("-1mo"), "observed_month")
     ripe = pl.col("defaulted") & (pl.col("default_month").dt.offset_by(f"{WORKOUT_MONTHS}mo") <= known)
     owed = pl.coalesce("funded_amnt", "loan_amnt") - pl.col("total_rec_prncp").fill_null(0.0)
@@ -98,7 +98,7 @@ def defaulted_loans(features: pl.LazyFrame, raw: pl.LazyFrame, as_of: date) -> p
     return (
         features.filter(pl.col("vintage") < as_of, ripe)
         .select("loan_id", "purpose", term=pl.col("term_months").round().cast(pl.Int64))
-        .join(raw.select("loan_id", *_MONEY), on="loan_id")
+        .join(raw.select("loan_id", *MONEY), on="loan_id")
         .with_columns(owed=owed)
         .filter(pl.col("owed") > 0)
         .select("loan_id", "term", "purpose", "owed", recovered=net.clip(0.0, pl.col("owed")))
