@@ -8,6 +8,8 @@ import pytest
 from creditrisk_assets.local.broker.errors import BrokerError, Code
 from creditrisk_assets.local.broker.groups import Group, Join, Joined, State
 
+HOUR = 3600.0
+
 
 def join(member: str = "", *protocols: str, session: float = 30, rebalance: float = 30, **options: object) -> Join:
     named = {name: b"topics" for name in protocols or ("range",)}
@@ -20,19 +22,35 @@ async def refused(action: "Coroutine[object, object, object]") -> Code:
     return error.value.code
 
 
-async def two_members(group: Group) -> tuple[Joined, Joined]:
-    """The second generation of a group, and its shares."""
-    first = await group.join(join())
-    joining = asyncio.create_task(group.join(join()))
+async def two_joined(group: Group, leader: Join, follower: Join) -> tuple[Joined, Joined, "asyncio.Task[bytes]"]:
+    """The second generation of a group, whose follower waits for its share."""
+    first = await group.join(leader)
+    joining = asyncio.create_task(group.join(follower))
     await asyncio.sleep(0)
     assert group.heartbeat(first.member_id, first.generation) is Code.REBALANCE_IN_PROGRESS
-    leader = await group.join(join(first.member_id))
-    follower = await joining
-    waiting = asyncio.create_task(group.sync(follower.member_id, follower.generation, {}))
+    leads = await group.join(leader._replace(member_id=first.member_id))
+    follows = await joining
+    waiting = asyncio.create_task(group.sync(follows.member_id, follows.generation, {}))
+    await asyncio.sleep(0)
+    return leads, follows, waiting
+
+
+async def two_members(group: Group) -> tuple[Joined, Joined]:
+    """The same with their shares."""
+    leader, follower, waiting = await two_joined(group, join(), join())
     shares = {leader.member_id: b"one", follower.member_id: b"other"}
     assert await group.sync(leader.member_id, leader.generation, shares) == b"one"
     assert await waiting == b"other"
     return leader, follower
+
+
+async def an_hour_passes() -> None:
+    """Every clock that runs for less goes off now."""
+    loop = asyncio.get_running_loop()
+    before = loop.time
+    loop.time = lambda: before() + HOUR  # type: ignore[method-assign]
+    for _ in range(3):  # the loop sees what is due; what was due acts; who waited for that goes on
+        await asyncio.sleep(0)
 
 
 def test_the_leader_hears_of_everyone_and_shares_out() -> None:
@@ -68,6 +86,54 @@ def test_who_falls_silent_is_taken_out_and_the_others_join_again() -> None:
         assert group.state is State.EMPTY
         assert group.heartbeat(silent.member_id, silent.generation) is Code.UNKNOWN_MEMBER_ID
         assert await refused(group.join(join(silent.member_id))) is Code.UNKNOWN_MEMBER_ID
+
+    asyncio.run(play())
+
+
+def test_who_waits_for_a_share_stays_however_long_the_leader_takes() -> None:
+    async def play() -> None:
+        group = Group()
+        leads, follows, waiting = await two_joined(group, join(session=3 * HOUR, rebalance=3 * HOUR), join())
+        await an_hour_passes()
+        assert group.heartbeat(follows.member_id, follows.generation) is Code.NONE  # from another connection
+        await an_hour_passes()
+        await group.sync(leads.member_id, leads.generation, {follows.member_id: b"all"})
+        assert await waiting == b"all"
+        await an_hour_passes()
+        assert list(group.members) == [leads.member_id]  # once answered, silence counts again
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize(
+    "leader",
+    [join(session=30, rebalance=2 * HOUR), join(session=2 * HOUR, rebalance=30)],
+    ids=["falls silent", "lives but never shares out"],
+)
+def test_who_waits_for_a_leader_that_never_shares_out_joins_again(leader: Join) -> None:
+    async def play() -> None:
+        group = Group()
+        _, follows, waiting = await two_joined(group, leader, join())
+        await an_hour_passes()
+        assert list(group.members) == [follows.member_id]
+        assert await refused(waiting) is Code.REBALANCE_IN_PROGRESS  # type: ignore[arg-type]
+        after = await group.join(join(follows.member_id))
+        assert (after.generation, after.leader) == (3, follows.member_id)
+
+    asyncio.run(play())
+
+
+def test_a_leader_who_joins_again_has_the_others_join_again() -> None:
+    """As with Apache Kafka: what the leader knows of topics may have changed."""
+
+    async def play() -> None:
+        group = Group()
+        leader, follower = await two_members(group)
+        again = asyncio.create_task(group.join(join(leader.member_id)))
+        await asyncio.sleep(0)
+        assert group.heartbeat(follower.member_id, follower.generation) is Code.REBALANCE_IN_PROGRESS
+        assert (await group.join(join(follower.member_id))).generation == 3
+        assert (await again).leader == leader.member_id
 
     asyncio.run(play())
 

@@ -6,6 +6,7 @@ Members live in memory only. After a restart nobody is known, and members join a
 import asyncio
 import uuid
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, NamedTuple
@@ -103,26 +104,25 @@ class Group:
     def _rebalance(self) -> None:
         """Ask everyone to join again, and begin the next generation when they have, or time is up."""
         for member in self.members.values():
-            _refuse(member.syncing, Code.REBALANCE_IN_PROGRESS, "the group is joining again")
-            member.syncing = None
+            if member.syncing is not None:
+                _refuse(member.syncing, Code.REBALANCE_IN_PROGRESS, "the group is joining again")
+                member.syncing = None
+                self._start_clock(member)
         if self.state is not State.JOINING:
             self.state = State.JOINING
-            longest = max((member.join.rebalance_seconds for member in self.members.values()), default=0)
-            self._deadline = asyncio.get_running_loop().call_later(longest, self._begin)
+            self._give_time(self._begin)
         if all(member.joining is not None for member in self.members.values()):
             self._begin()
 
     def _begin(self) -> None:
         """Begin a generation with those who joined."""
-        if self._deadline is not None:
-            self._deadline.cancel()
         for name in [name for name, member in self.members.items() if member.joining is None]:
             self._stop_clock(self.members.pop(name))
         self.generation += 1
+        self.state = State.SYNCING if self.members else State.EMPTY
+        self._give_time(self._go_on_without_a_leader)
         if not self.members:
-            self.state = State.EMPTY
             return
-        self.state = State.SYNCING
         if self.leader not in self.members:
             self.leader = next(iter(self.members))
         self.protocol = self._elected()
@@ -131,6 +131,17 @@ class Group:
             if told is not None and not told.done():
                 told.set_result(self._told(member))
             self._start_clock(member)
+
+    def _go_on_without_a_leader(self) -> None:
+        """The others wait for as long as the leader lives, and one that never shares out may live for ever."""
+        if self.state is State.SYNCING:
+            self.leave(self.leader)
+
+    def _give_time(self, then: Callable[[], None]) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        longest = max((member.join.rebalance_seconds for member in self.members.values()), default=0)
+        self._deadline = asyncio.get_running_loop().call_later(longest, then)
 
     def _elected(self) -> str:
         """Of the protocols that all know, the one that most like best."""
@@ -152,17 +163,23 @@ class Group:
             raise BrokerError(code, f"generation {generation} is not {self.generation}")
         member = self.members[member_id]
         if self.state is State.SYNCING and member_id == self.leader:
-            self.state = State.STABLE
-            for one in self.members.values():
-                one.share = shares.get(one.id, b"")
-                if one.syncing is not None and not one.syncing.done():
-                    one.syncing.set_result(one.share)
+            self._share_out(shares)
         if self.state is State.STABLE:
             self._start_clock(member)
             return member.share
         _refuse(member.syncing, Code.REBALANCE_IN_PROGRESS, "the member has asked again")
         member.syncing = asyncio.get_running_loop().create_future()
+        self._stop_clock(member)
         return await member.syncing
+
+    def _share_out(self, shares: dict[str, bytes]) -> None:
+        self.state = State.STABLE
+        for member in self.members.values():
+            member.share = shares.get(member.id, b"")
+            told, member.syncing = member.syncing, None
+            if told is not None and not told.done():
+                told.set_result(member.share)
+                self._start_clock(member)
 
     def _agrees(self, member_id: str, generation: int) -> Code:
         if member_id not in self.members:
@@ -174,7 +191,7 @@ class Group:
     def heartbeat(self, member_id: str, generation: int) -> Code:
         """Note a sign of life; the code says whether the member must join again."""
         member = self.members.get(member_id)
-        if member is not None and member.joining is None:
+        if member is not None:
             self._start_clock(member)
         return self._agrees(member_id, generation)
 
@@ -199,6 +216,8 @@ class Group:
 
     def _start_clock(self, member: Member) -> None:
         self._stop_clock(member)
+        if member.joining is not None or member.syncing is not None:
+            return  # alive, as with Apache Kafka: it is the member who waits, for the others or the leader
         loop = asyncio.get_running_loop()
         member.expiry = loop.call_later(member.join.session_seconds, self.leave, member.id)
 
