@@ -8,8 +8,8 @@ Both parts are measured in money: a defaulted loan counts by the principal it ow
 up to the dollars lost. The posterior is that of a Dirichlet process over defaulted loans (Ferguson, 1973; the
 Bayesian bootstrap of Rubin, 1981, with a prior): every loan has a weight drawn from Gamma(1), the prior one from
 Gamma(PRIOR_DEFAULTS). No shape of the shares is assumed; regressions explain little of them (Loterman et al., 2012).
-A segment, term by purpose, borrows from all others as if they were BORROWED defaults of its own: a sparse one is the
-pool, a rich one itself.
+A segment, term by purpose, borrows from prior and all other segments as if they were at most BORROWED defaults of
+its own: a sparse one is the pool, a rich one itself.
 
 Recoveries are net of the cost of collection, at least nothing and at most what was owed. Files tell how much came
 back, not when: recoveries are not discounted, and a loan counts once WORKOUT_MONTHS have passed between its default
@@ -125,7 +125,8 @@ def fit_loss_given_default(defaulted: pl.DataFrame, prior: float) -> LossGivenDe
     sums = {ALL: pool}
     for segment, mine in own.items():
         others = pool - mine
-        sums[segment] = mine + _as_if(BORROWED, typical, others[1] / others[0], _ratio(others), segment)
+        worth = min(BORROWED, PRIOR_DEFAULTS + defaulted.height - counted[segment].defaults)
+        sums[segment] = mine + _as_if(worth, typical, others[1] / others[0], _ratio(others), segment)
     order = np.argsort(1 - pool[2] / pool[0], kind="stable")[np.argsort(np.argsort(scores(_ORDER)))]
     ordered = {segment: parts[:, order] for segment, parts in sums.items()}
     return LossGivenDefault(

@@ -20,6 +20,7 @@ Vector = NDArray[np.float64]
 
 _SMALLEST = 1e-9
 """Monthly rates below this are zero: the annuity's differences would drown in rounding."""
+_ROUNDING = 1e-9
 _STEPS = 100
 """Newton steps at most; a dozen are enough for any instalment that repays the amount."""
 
@@ -59,10 +60,11 @@ def effective_rate(amount: ArrayLike, instalments: ArrayLike, term: ArrayLike, r
     """
     amounts, rates, terms = _checked(amount, rate_percent, term)
     paid = np.broadcast_to(np.asarray(instalments, np.float64), amounts.shape)
-    solvable = (amounts > 0) & np.isfinite(paid) & (paid * terms >= amounts)
+    solvable = (amounts > 0) & np.isfinite(paid) & (paid * terms >= amounts * (1 - _ROUNDING))
     found = rates.copy()
     if solvable.any():
-        found[solvable] = _yield(amounts[solvable] / paid[solvable], terms[solvable])
+        mine = terms[solvable]
+        found[solvable] = _yield(np.minimum(amounts[solvable] / paid[solvable], mine), mine)
     return found
 
 
