@@ -46,14 +46,18 @@ def lenders_id(identifier: pl.Expr) -> pl.Expr:
     return pl.when(~bare.str.to_lowercase().is_in(list(NOTHING))).then(bare)
 
 
+def application_values() -> list[pl.Expr]:
+    """Canonical values of what never changes after an application, by column of raw/loans; none is null."""
+    numbers = [(pl.col(name) * scale).round() for name, scale in _NUMBERS.items()]
+    whole = [part.cast(pl.Int64).fill_null(_MISSING) for part in (*numbers, *(pl.col(name) for name in _MONTHS))]
+    return [*whole, *(pl.col(name).str.to_uppercase().fill_null("") for name in _TEXTS)]
+
+
 def _digest(applications: pl.DataFrame) -> pl.Series:
     import pandas as pd
     from pandas.util import hash_array, hash_pandas_object
 
-    numbers = [(pl.col(name) * scale).round() for name, scale in _NUMBERS.items()]
-    whole = [part.cast(pl.Int64).fill_null(_MISSING) for part in (*numbers, *(pl.col(name) for name in _MONTHS))]
-    texts = [pl.col(name).str.to_uppercase().fill_null("") for name in _TEXTS]
-    canonical = applications.select(*whole, *texts)
+    canonical = applications.select(application_values())
     hashes = {name: hash_array(canonical[name].to_numpy(), hash_key=_DIGEST_KEY) for name in canonical.columns}
     digests = hash_pandas_object(pd.DataFrame(hashes), index=False, hash_key=_DIGEST_KEY)
     return "x" + pl.Series(digests.to_numpy(), dtype=pl.UInt64).cast(pl.String).str.zfill(20)
