@@ -8,6 +8,7 @@ from creditrisk_assets import automation, checks
 from creditrisk_assets.features import assets as features
 from creditrisk_assets.models import assets as models
 from creditrisk_assets.models import checks as model_checks
+from creditrisk_assets.models.rules import assets as rules
 from creditrisk_assets.monitoring import assets as monitoring
 from creditrisk_assets.monitoring import checks as monitoring_checks
 from creditrisk_assets.portfolio import assets as portfolio
@@ -22,7 +23,7 @@ from creditrisk_assets.streaming import assets as streaming
 from creditrisk_assets.streaming import automation as streaming_automation
 from creditrisk_assets.streaming import sensors as streaming_sensors
 
-STAGES = (raw, features, models, scores, monitoring, portfolio, serving, streaming)
+STAGES = (raw, features, models, rules, scores, monitoring, portfolio, serving, streaming)
 
 
 def build_defs(*, resource_overrides: Mapping[str, object] | None = None) -> dg.Definitions:

@@ -6,6 +6,7 @@ import polars as pl
 
 from creditrisk_assets.columns import Column, Table
 from creditrisk_assets.contracts.parts import Day, Flag, Real, Text, Whole, instant
+from creditrisk_assets.contracts.rules import LIVE_FLAGS
 from creditrisk_assets.contracts.scores import SCORES_LOANS
 from creditrisk_assets.contracts.words import BEHAVIOUR, EVENT_TYPES, NOT_ALWAYS_TOLD
 
@@ -80,6 +81,7 @@ SCORES_LIVE = Table(
         *(column for column in SCORES_LOANS.columns if column.name not in ("loan_id", "vintage", "pd_term",
                                                                           "pd_term_low", "pd_term_high")),
         *(replace(SCORES_LOANS.column(name), nullable=True) for name in ("pd_term", "pd_term_low", "pd_term_high")),
+        *LIVE_FLAGS,
     ),
     primary=("topic", "epoch", "partition", "offset"),
     partition="ingest_day",

@@ -39,3 +39,7 @@ BEHAVIOUR = (
 NOT_ALWAYS_TOLD = ("utilisation", "credit_line")
 """Columns of BEHAVIOUR that may be empty."""
 FEATURE_SETS = ("application", "application_with_price")
+BAND_LABELS, MISSING_BAND = ("Low", "Moderate", "High", "Very High"), "Missing"
+"""Bands of the rules from the bottom up, and the one of values that are missing."""
+TIERS = ("Low", "Elevated", "Watchlist")
+"""What the rules make of a loan, least risky first."""

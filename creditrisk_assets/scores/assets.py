@@ -11,10 +11,14 @@ from creditrisk_assets.contracts import (
     MODELS_DIAGNOSTICS,
     MODELS_MOMENTS,
     MODELS_POSTERIOR,
+    MODELS_RULES,
     SCORES_LINEAGE,
     SCORES_LOANS,
+    SCORES_RULES,
 )
 from creditrisk_assets.models.artifacts import ModelTables
+from creditrisk_assets.models.rules.evaluation import evaluate
+from creditrisk_assets.models.rules.reading import load_rules
 from creditrisk_assets.partitions import models_before_a_vintage, vintages
 from creditrisk_assets.resources.delta import Lake
 from creditrisk_assets.resources.environments import settings
@@ -22,7 +26,7 @@ from creditrisk_assets.resources.lake import DeltaLakeIOManager
 from creditrisk_assets.scores.loans import Scoring, model_for
 from creditrisk_assets.scores.policy import load_policy
 from creditrisk_assets.scores.scale import Scale
-from creditrisk_assets.shell import Part, asset_out, together
+from creditrisk_assets.shell import Part, asset_out, catalogue, together
 
 _MODELS = [MODELS_POSTERIOR, MODELS_MOMENTS, MODELS_DIAGNOSTICS]
 
@@ -104,3 +108,18 @@ class _Scored:
         """Rows of scores/lineage."""
         frame = pl.LazyFrame(self._lineage, schema_overrides=dict(SCORES_LINEAGE.schema))
         return SCORES_LINEAGE.conform(frame).collect()
+
+
+@dg.asset(
+    **catalogue(SCORES_RULES, kinds={"polars", "deltalake"}),
+    ins={"features": dg.AssetIn(list(FEATURES_LOANS.key))},
+    deps=[list(MODELS_RULES.key)],
+    partitions_def=vintages,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+)
+def rules(features: pl.LazyFrame) -> dg.Output[pl.DataFrame]:
+    """Flag every loan by the rules in force, whether or not a model scored it."""
+    rule_set = load_rules(settings().rules)
+    loans = features.select("loan_id", "vintage", *rule_set.features()).collect()
+    flagged = loans.select("loan_id", "vintage").hstack(evaluate(rule_set, loans))
+    return dg.Output(flagged, metadata={"rules": rule_set.version, "watchlist": int(flagged["watchlist"].sum())})

@@ -22,6 +22,8 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "models/comparison": (*_SCORED, "models/boosting", "models/logistic"),
     "scores/loans": _SCORED,
     "scores/lineage": _SCORED,
+    "scores/rules": ("features/loans", "models/rules"),
+    "monitoring/rule_agreement": ("features/loans", "scores/loans", "scores/rules"),
     "features/behaviour": ("raw/events",),
     "scores/live": ("raw/events", "features/behaviour"),
     **dict.fromkeys(("serving/segments", "serving/loss_draws", "serving/default_curves"),

@@ -17,6 +17,7 @@ RISK: dict[str, pl.DataType | type[pl.DataType]] = {
     "points": pl.Int32, "band": pl.Int32, "decision": pl.String, "decision_probability": pl.Float64,
     "reasons": pl.List(pl.String), "contributions": pl.List(pl.Float64),
     "policy": pl.String, "model_date": pl.Date, "feature_set": pl.String, "as_of": _INSTANT, "event_id": pl.String,
+    "tier": pl.String, "watchlist": pl.Boolean, "rule_reasons": pl.String, "rules": pl.String,
     "topic": pl.String, "epoch": pl.Int32, "partition": pl.Int32, "offset": pl.Int64, "ingested_at": _INSTANT,
     "updated_at": _INSTANT,
 }  # fmt: skip

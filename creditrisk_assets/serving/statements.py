@@ -9,6 +9,7 @@ SCALARS = {
     "pd": "double precision", "pd_low": "double precision", "pd_high": "double precision",
     "points": "integer", "band": "smallint", "decision": "text", "decision_probability": "double precision",
     "policy": "text", "model_date": "date", "feature_set": "text", "event_id": "text",
+    "tier": "text", "watchlist": "boolean", "rule_reasons": "text", "rules": "text",
 }  # fmt: skip
 """Columns of scores/live that are kept as they are, in the order in which they are sent."""
 ORDER = ("as_of", "ingested_at", *PLACE)

@@ -15,6 +15,7 @@ from creditrisk_assets.contracts import (
 )
 from creditrisk_assets.models.behaviour import BehaviourModel, prior_of
 from creditrisk_assets.models.histories import model_of
+from creditrisk_assets.models.rules.reading import load_rules
 from creditrisk_assets.resources.delta import Lake
 from creditrisk_assets.resources.environments import Settings
 from creditrisk_assets.scores.champion import champion
@@ -41,12 +42,13 @@ def _nowhere(point: str) -> None:
 
 
 def models_in_charge(lake: Lake, values: Settings) -> LiveScoring | None:
-    """Champion and behaviour model; None while no posterior has passed its gates."""
+    """Champion, behaviour model and rules; None while no posterior has passed its gates. RulesError as `load_rules`."""
     scoring = champion(lake, values)
     if scoring is None:
         return None
     learned = model_of(lake.scan(MODELS_BEHAVIOUR).collect()) if lake.exists(MODELS_BEHAVIOUR) else None
-    return LiveScoring(scoring, learned or BehaviourModel.none(*_of_the_book(lake, scoring)))
+    behaviour = learned or BehaviourModel.none(*_of_the_book(lake, scoring))
+    return LiveScoring(scoring, behaviour, load_rules(values.rules))
 
 
 def _of_the_book(lake: Lake, scoring: Scoring) -> tuple[float, float]:

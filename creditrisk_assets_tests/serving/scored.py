@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from creditrisk_assets.contracts import ACTIVITY, APPLICATIONS, RAW_EVENTS, REASONS, SCORES_LIVE
+from creditrisk_assets.contracts import ACTIVITY, APPLICATIONS, RAW_EVENTS, REASONS, SCORES_LIVE, TIERS
 from creditrisk_assets.serving import reading
 from creditrisk_assets.serving.connection import Connection
 from creditrisk_assets.serving.frames import BUCKETS
@@ -20,6 +20,7 @@ from creditrisk_assets.streaming.table import MicroBatch
 START = datetime(2026, 11, 21, 9, 0, 0, 123456, tzinfo=UTC)
 NOW = START + timedelta(seconds=100)
 """Every event ends its waiting here, so that a replay can be told from none."""
+FLAGGED = ("REVOL_UTIL>=80", 'a "b"')
 FACTORS = ("debt_to_income", 'fi"co', "utilisation, revolving", "")
 
 ALL = 1_000_000
@@ -110,7 +111,14 @@ def _score(row: Row, kind: str, as_of: datetime) -> Row:
         **{f"reason_{n}": FACTORS[n - 1] if n <= row["offset"] % 5 else None for n in REASONS},
         **{f"contribution_{n}": 0.1 * n if n <= row["offset"] % 5 else None for n in REASONS},
         **dict.fromkeys(("pd_term", "pd_term_low", "pd_term_high"), pd if kind == "application" else None),
+        **(_flags(row["offset"]) if kind == "application" else {}),
     }  # fmt: skip
+
+
+def _flags(offset: int) -> Row:
+    tier = TIERS[offset % 3]
+    reasons = None if tier == "Low" else ",".join(FLAGGED[: 1 + offset % 2])
+    return {"tier": tier, "watchlist": tier == "Watchlist", "rule_reasons": reasons, "rules": "2026-01"}
 
 
 def _frame(rows: list[Row], table: Any) -> pl.DataFrame:

@@ -76,7 +76,7 @@ def models(world: World) -> LiveScoring:
     """The champion of a lake, and that model."""
     found = models_in_charge(world.lake, settings_of(world.lake))
     assert found is not None
-    return LiveScoring(found.scoring, behaviour_model())
+    return LiveScoring(found.scoring, behaviour_model(), found.rules)
 
 
 def settings_of(lake: Lake, bootstrap: str = "127.0.0.1:1", database: Database | None = None) -> Settings:
