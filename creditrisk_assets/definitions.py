@@ -11,6 +11,7 @@ from creditrisk_assets.models import checks as model_checks
 from creditrisk_assets.models.rules import assets as rules
 from creditrisk_assets.monitoring import assets as monitoring
 from creditrisk_assets.monitoring import checks as monitoring_checks
+from creditrisk_assets.monitoring import sensors as monitoring_sensors
 from creditrisk_assets.portfolio import assets as portfolio
 from creditrisk_assets.portfolio import checks as portfolio_checks
 from creditrisk_assets.raw import assets as raw
@@ -33,7 +34,7 @@ def build_defs(*, resource_overrides: Mapping[str, object] | None = None) -> dg.
         asset_checks=[*checks.CHECKS, *model_checks.CHECKS, *monitoring_checks.CHECKS, *portfolio_checks.CHECKS],
         jobs=[*automation.JOBS, streaming_automation.keep_stream_quick],
         schedules=streaming_automation.SCHEDULES,
-        sensors=[sensors.landing, streaming_sensors.events, serving_sensors.stream_totals],
+        sensors=[sensors.landing, streaming_sensors.events, serving_sensors.stream_totals, monitoring_sensors.alerts],
         resources={**resources_for(settings()), **(resource_overrides or {})},
         executor=dg.in_process_executor,
     )

@@ -161,7 +161,7 @@ def _ticks(context: dg.SensorEvaluationContext, memory: Memory, now: float) -> I
     repository, instance = context.repository_def, context.instance
     assert repository is not None
     names = {one.name for one in repository.sensor_defs} | {one.name for one in repository.schedule_defs}
-    for state in instance.all_instigator_state():
+    for state in () if instance.is_ephemeral else instance.all_instigator_state():  # without daemons no ticks are kept
         kind = state.instigator_type.value.lower()
         if state.status.value == "STOPPED" or state.instigator_name not in names - {ITSELF} or kind not in IN_A_ROW:
             continue
