@@ -11,15 +11,22 @@ from creditrisk_assets.contracts import (
     FEATURES_LOANS,
     PORTFOLIO_EXPECTED_LOSS,
     PORTFOLIO_LGD,
+    PORTFOLIO_LOSS_DISTRIBUTION,
+    PORTFOLIO_MOVEMENTS,
+    PORTFOLIO_STAGES,
     PORTFOLIO_TOTALS,
     RAW_LOANS,
 )
+from creditrisk_assets.models.plots import as_markdown, embedded
 from creditrisk_assets.partitions import model_dates, models_so_far, what_a_model_may_know
+from creditrisk_assets.portfolio import plots
+from creditrisk_assets.portfolio.loss_distribution import distribution
+from creditrisk_assets.portfolio.provided import Moving, Posteriors
 from creditrisk_assets.portfolio.reported import MODELS, learn_lgd, lgd_rows, report
 from creditrisk_assets.resources.environments import settings
 from creditrisk_assets.resources.lake import DeltaLakeIOManager, commit_metadata, output_metadata
 from creditrisk_assets.scores.policy import load_policy
-from creditrisk_assets.shell import asset_out, catalogue
+from creditrisk_assets.shell import Part, asset_out, catalogue, together
 
 Delta = dg.ResourceParam[DeltaLakeIOManager]
 KINDS = {"numba", "deltalake"}
@@ -71,7 +78,7 @@ def portfolio_expected_loss(context: dg.AssetExecutionContext, lake: Delta) -> I
         if reported.posterior_date is None:
             context.log.warning(f"no good model is dated {reporting} or before: nothing can be expected of its book")
         for table, rows in ((PORTFOLIO_EXPECTED_LOSS, reported.expected_loss), (PORTFOLIO_TOTALS, reported.totals)):
-            about = commit_metadata(table, context.run_id, [reporting])
+            about = commit_metadata(table, context.run.run_id, [reporting])
             written = lake.lake.overwrite(table, rows, [reporting], about)
             known = output_metadata(table, lake.lake.uri(table), written, [reporting])
             counts = told.get(table.name, {}).get("partition_rows", {}) | dict(written.partition_rows)
@@ -80,3 +87,56 @@ def portfolio_expected_loss(context: dg.AssetExecutionContext, lake: Delta) -> I
         key = dg.AssetKey(list(table.key))
         if key in context.selected_asset_keys:
             yield dg.MaterializeResult(asset_key=key, metadata={**told[table.name], "posteriors": posteriors})
+
+
+@dg.multi_asset(
+    name="portfolio_provisions",
+    outs={table.key[1]: asset_out(table, KINDS) for table in (PORTFOLIO_STAGES, PORTFOLIO_MOVEMENTS)},
+    deps=[*_LOANS, *(dg.AssetDep(list(table.key), partition_mapping=models_so_far) for table in MODELS)],
+    partitions_def=model_dates,
+    backfill_policy=SINGLE_RUN,
+    can_subset=True,
+)
+def portfolio_provisions(context: dg.AssetExecutionContext, lake: Delta) -> Iterator[dg.Output[pl.DataFrame]]:
+    """IFRS 9 stage and expected credit loss of every loan, and how both have moved since the date before."""
+    policy, every = load_policy(settings().policy).loss_given_default, model_dates.get_partition_keys()
+    moving = Moving(Posteriors(lake.lake, settings().feature_set), settings().ifrs9, policy)
+    stages, moved = [pl.DataFrame(schema=PORTFOLIO_STAGES.schema)], [pl.DataFrame(schema=PORTFOLIO_MOVEMENTS.schema)]
+    for key in context.partition_keys:
+        place = every.index(key)
+        previous = date.fromisoformat(every[place - 1]) if place else None
+        now, rows = moving.to(date.fromisoformat(key), previous)
+        if now.posterior_date is None:
+            context.log.warning(f"no good model is dated {key} or before: no loan of its book has a stage")
+        stages.append(now.stages)
+        moved.append(rows)
+    movements, loans = pl.concat(moved), pl.concat(stages)
+    counted = loans.group_by("model_date", "stage", "reason").agg(pl.len(), pl.col("gross", "ecl").sum())
+    told = {"choices": moving.choices.version, "scenarios": str(moving.choices.scenarios)}
+    shown = dg.MetadataValue.md(as_markdown(counted.sort("model_date", "stage", "reason")))
+    picture = dg.MetadataValue.md(embedded(plots.allowances_png(movements)))
+    yield from together(context, lake, [
+        Part(PORTFOLIO_STAGES, loans, {**told, "stages": shown}),
+        Part(PORTFOLIO_MOVEMENTS, movements, {**told, "allowances": picture}),
+    ])  # fmt: skip
+
+
+@dg.asset(
+    **catalogue(PORTFOLIO_LOSS_DISTRIBUTION, KINDS),
+    deps=[
+        *_LOANS,
+        list(PORTFOLIO_LGD.key),
+        *(dg.AssetDep(list(table.key), partition_mapping=models_so_far) for table in MODELS),
+    ],
+    partitions_def=model_dates,
+    backfill_policy=SINGLE_RUN,
+)
+def loss_distribution(context: dg.AssetExecutionContext, lake: Delta) -> dg.Output[pl.DataFrame]:
+    """How much the book can lose within twelve months, with a factor that all loans share and without it."""
+    found = [distribution(lake.lake, settings().feature_set, day) for day in _dates(context)]
+    table = pl.concat([pl.DataFrame(schema=PORTFOLIO_LOSS_DISTRIBUTION.schema), *found])
+    metadata: dict[str, Any] = {"figures": dg.MetadataValue.md(as_markdown(table.drop("levels", "losses")))}
+    if table.height:
+        last = table.filter(pl.col("model_date") == pl.col("model_date").max())
+        metadata["distribution"] = dg.MetadataValue.md(embedded(plots.loss_distribution_png(last)))
+    return dg.Output(table, metadata=metadata)
