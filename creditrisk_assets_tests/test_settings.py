@@ -32,6 +32,7 @@ VALUES: list[tuple[str, str, object]] = [
     ("model_every_months", "6", 6),
     ("training_window", "36", 36),
     ("policy", "/data/policy.yaml", Path("/data/policy.yaml")),
+    ("ifrs9", "/data/ifrs9.yaml", Path("/data/ifrs9.yaml")),
     ("rules", "/data/rules.yaml", Path("/data/rules.yaml")),
     ("feature_set", "application_with_price", "application_with_price"),
     ("base_points", "500", 500.0),

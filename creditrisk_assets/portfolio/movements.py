@@ -6,6 +6,7 @@ had. A loan that came and went between two dates is seen on neither. By construc
 closing; `imbalances` proves it of any table, and that it opens where the one before closed.
 """
 
+from collections.abc import Sequence
 from datetime import date
 from itertools import permutations
 
@@ -53,20 +54,32 @@ def movements(opening: pl.DataFrame, closing: pl.DataFrame, written_off: pl.Seri
     )
 
 
-def imbalances(table: pl.DataFrame) -> list[str]:
-    """What does not add up in rows of `dated` tables of some dates; nothing, if all is well.
+def imbalances(table: pl.DataFrame, only: Sequence[date] | None = None) -> list[str]:
+    """What does not add up in rows of `dated` tables of some dates, or `only` of these; nothing, if all is well.
 
     Opening and movements make closing, transfers between stages cancel, and a date opens where the previous one
     closed, when that is among the rows.
     """
     said: list[str] = []
     for (day,), rows in table.sort("model_date").group_by("model_date", maintain_order=True):
+        if only is not None and day not in only:
+            continue
         said += _of_a_day(f"{day}", rows)
         previous = rows["previous_date"][0]
         before = table.filter(pl.col("model_date").eq_missing(pl.lit(previous, pl.Date)))
         if not before.is_empty():
             what = f"{day} opens otherwise than {previous} closed"
-            said += _differences(what, _of(before, "closing"), _of(rows, "opening"))
+            found = _differences(what, _of(before, "closing"), _of(rows, "opening"))
+            said += [f"{one}. Loans or choices have changed since: materialise {previous} again" for one in found]
+    return said
+
+
+def unlike(table: pl.DataFrame, loans: pl.DataFrame) -> list[str]:
+    """Where a date closes otherwise than its loans add up: model_date, stage, loans, gross and allowance of them."""
+    said: list[str] = []
+    for (day,), rows in table.sort("model_date").group_by("model_date", maintain_order=True):
+        mine = loans.filter(pl.col("model_date") == day).select("stage", *AMOUNTS)
+        said += _differences(f"{day} closes otherwise than its loans add up", mine, _of(rows, "closing"))
     return said
 
 

@@ -78,6 +78,7 @@ class Settings(BaseSettings):
     model_every_months: Divisor = 3
     training_window: int | Literal["expanding"] = 24
     policy: Path | None = None
+    ifrs9: Path | None = None
     rules: Path | None = None
     feature_set: Literal["application", "application_with_price"] = "application"
     base_points: float = 600

@@ -89,5 +89,6 @@ def test_what_does_not_add_up_is_told_with_its_date_stage_and_amounts() -> None:
     assert "2016-04-01: what left by the transfer 1 to 2 did not arrive" in imbalances(lost)
     other = dated(movements(book({}), book({"a": (1, 11.0, 1.0)}), gone()), FIRST, None)
     assert imbalances(pl.concat([other, table])) == [
-        "2016-04-01 opens otherwise than 2016-01-01 closed: gross of stage 1, 10.00 against 11.00"
+        "2016-04-01 opens otherwise than 2016-01-01 closed: gross of stage 1, 10.00 against 11.00. "
+        "Loans or choices have changed since: materialise 2016-01-01 again"
     ]
