@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
@@ -15,11 +16,16 @@ from creditrisk_assets.contracts import (
     MODELS_REFERENCE,
     RAW_EVENTS,
     SCORES_LIVE,
+    SCORES_SHADOW,
     SERVING_QUARANTINE,
     SERVING_ROLL_RATES,
 )
 from creditrisk_assets.models.outcomes import NothingToLearnError, training_vintages
+from creditrisk_assets.models.registry.automation import PROMOTIONS
+from creditrisk_assets.models.rules.automation import RULES, apply_rules
+from creditrisk_assets.monitoring.automation import monitor_vintages, report_models
 from creditrisk_assets.partitions import KEY_FORMAT, model_dates, vintages
+from creditrisk_assets.portfolio.automation import value_portfolio
 from creditrisk_assets.resources.environments import add_months, settings
 from creditrisk_assets.resources.lake import DeltaLakeIOManager
 from creditrisk_assets.resources.loan_files import LoanFiles
@@ -34,6 +40,7 @@ MONTHS_BEFORE_FIRST_MODEL = 24
 """Twelve for outcomes to mature, twelve more so that a year of vintages has matured."""
 
 _stream = dg.AssetSelection.assets(*(list(table.key) for table in (RAW_EVENTS, FEATURES_BEHAVIOUR, SCORES_LIVE)))
+_shadow = dg.AssetSelection.assets(list(SCORES_SHADOW.key))
 _stream_checks = _stream - _stream.without_checks()
 drain_stream = dg.define_asset_job(
     "drain_stream",
@@ -71,13 +78,13 @@ learn_behaviour = dg.define_asset_job(
 )
 train_models = dg.define_asset_job(
     "train_models",
-    selection=dg.AssetSelection.groups("models") - _references - _evidence - _behaviour,
+    selection=dg.AssetSelection.groups("models") - _references - _evidence - _behaviour - RULES - PROMOTIONS,
     description="Fit posterior, logistic benchmark and boosting at some model dates and compare them out of time.",
 )
 score_vintages = dg.define_asset_job(
     "score_vintages",
-    selection=dg.AssetSelection.groups("scores") - _stream,
-    description="Score some vintages by the latest good model dated before them.",
+    selection=dg.AssetSelection.groups("scores") - _stream - RULES - _shadow,
+    description="Score some vintages by the latest good model dated before them, and by its challenger.",
 )
 _roll_rates = dg.AssetSelection.assets(list(SERVING_ROLL_RATES.key))
 aggregate_vintages = dg.define_asset_job(
@@ -116,20 +123,28 @@ def batch_stages(found: Sequence[date]) -> list[Stage]:
         )
     first, last = months[0], months[-1]
     span = [month for month in vintages.get_partition_keys() if first <= month <= last]
-    stages = [Stage("ingest", close_vintages.name, first, last, len(span))]
+    book = partial(Stage, first=first, last=last, partitions=len(span))
+    stages = [book("ingest", close_vintages.name), book("rules", apply_rules.name)]
     earliest = add_months(date.fromisoformat(first), MONTHS_BEFORE_FIRST_MODEL).strftime(KEY_FORMAT)
     latest = add_months(date.fromisoformat(last), 1).strftime(KEY_FORMAT)
     wanted = [key for key in model_dates.get_partition_keys() if earliest <= key <= latest]
     if settings().first_model_date is not None:
         wanted = [key for key in model_dates.get_partition_keys() if key <= latest]
     wanted = [day for day in wanted if _matured(date.fromisoformat(day), found)]
-    if wanted:
-        stages.append(Stage("references", set_references.name, wanted[0], wanted[-1], len(wanted)))
-        stages.append(Stage("evidence", gather_evidence.name, first, last, len(span)))
-    stages += [Stage("models", train_models.name, day, day, 1) for day in wanted]
-    if wanted:
-        stages.append(Stage("scores", score_vintages.name, first, last, len(span)))
-    return [*stages, Stage("serving", aggregate_vintages.name, first, last, len(span))]
+    if not wanted:
+        return [*stages, book("serving", aggregate_vintages.name)]
+    models = partial(Stage, first=wanted[0], last=wanted[-1], partitions=len(wanted))
+    return [
+        *stages,
+        models("references", set_references.name),
+        book("evidence", gather_evidence.name),
+        *(Stage("models", train_models.name, day, day, 1) for day in wanted),
+        book("scores", score_vintages.name),
+        book("monitoring", monitor_vintages.name),
+        models("portfolio", value_portfolio.name),
+        models("reports", report_models.name),
+        book("serving", aggregate_vintages.name),
+    ]
 
 
 def _matured(model_date: date, found: Sequence[date]) -> bool:
@@ -214,7 +229,11 @@ JOBS = (
     gather_evidence,
     train_models,
     learn_behaviour,
+    apply_rules,
     score_vintages,
+    monitor_vintages,
+    value_portfolio,
+    report_models,
     aggregate_vintages,
     aggregate_stream,
     batch,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from creditrisk_assets.monitoring.alerts_command import alerts
+from creditrisk_assets.models.registry.commands import champion
 from creditrisk_assets.options import MONTH
 from creditrisk_assets.resources.environments import SettingsError
 from creditrisk_assets.simulation.commands import simulate
@@ -27,6 +28,7 @@ main.add_command(simulate)
 main.add_command(replay_loans)
 main.add_command(stream)
 main.add_command(quarantine)
+main.add_command(champion)
 main.add_command(alerts)
 
 

@@ -8,6 +8,8 @@ from creditrisk_assets import automation, checks
 from creditrisk_assets.features import assets as features
 from creditrisk_assets.models import assets as models
 from creditrisk_assets.models import checks as model_checks
+from creditrisk_assets.models.registry import assets as registry
+from creditrisk_assets.models.registry import automation as registry_automation
 from creditrisk_assets.models.rules import assets as rules
 from creditrisk_assets.monitoring import assets as monitoring
 from creditrisk_assets.monitoring import checks as monitoring_checks
@@ -24,7 +26,7 @@ from creditrisk_assets.streaming import assets as streaming
 from creditrisk_assets.streaming import automation as streaming_automation
 from creditrisk_assets.streaming import sensors as streaming_sensors
 
-STAGES = (raw, features, models, rules, scores, monitoring, portfolio, serving, streaming)
+STAGES = (raw, features, models, rules, registry, scores, monitoring, portfolio, serving, streaming)
 
 
 def build_defs(*, resource_overrides: Mapping[str, object] | None = None) -> dg.Definitions:
@@ -32,7 +34,12 @@ def build_defs(*, resource_overrides: Mapping[str, object] | None = None) -> dg.
     return dg.Definitions(
         assets=dg.load_assets_from_modules(STAGES),
         asset_checks=[*checks.CHECKS, *model_checks.CHECKS, *monitoring_checks.CHECKS, *portfolio_checks.CHECKS],
-        jobs=[*automation.JOBS, streaming_automation.keep_stream_quick],
+        jobs=[
+            *automation.JOBS,
+            registry_automation.promote,
+            streaming_automation.keep_stream_quick,
+            streaming_automation.score_in_shadow,
+        ],
         schedules=streaming_automation.SCHEDULES,
         sensors=[sensors.landing, streaming_sensors.events, serving_sensors.stream_totals, monitoring_sensors.alerts],
         resources={**resources_for(settings()), **(resource_overrides or {})},

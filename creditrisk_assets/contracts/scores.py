@@ -65,3 +65,14 @@ SCORES_LINEAGE = Table(
     primary=("vintage",),
     partition="vintage",
 )
+
+COMPACT = ("model_date", "feature_set", "pd", "pd_low", "pd_high", "band", "decision")
+"""What is kept of a challenger's scores."""
+
+SCORES_CHALLENGER = Table(
+    ("scores", "challenger"),
+    "What the challenger says of the very loans that the champion scored; nothing is decided by it.",
+    (LOAN_ID, VINTAGE, *(SCORES_LOANS.column(name) for name in COMPACT)),
+    primary=("loan_id",),
+    partition="vintage",
+)

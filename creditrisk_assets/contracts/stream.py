@@ -7,7 +7,7 @@ import polars as pl
 from creditrisk_assets.columns import Column, Table
 from creditrisk_assets.contracts.parts import Day, Flag, Real, Text, Whole, instant
 from creditrisk_assets.contracts.rules import LIVE_FLAGS
-from creditrisk_assets.contracts.scores import SCORES_LOANS
+from creditrisk_assets.contracts.scores import COMPACT, SCORES_LOANS
 from creditrisk_assets.contracts.words import BEHAVIOUR, EVENT_TYPES, NOT_ALWAYS_TOLD
 
 RAW_EVENTS = Table(
@@ -86,3 +86,14 @@ SCORES_LIVE = Table(
     primary=("topic", "epoch", "partition", "offset"),
     partition="ingest_day",
 )  # fmt: skip
+
+SCORES_SHADOW = Table(
+    ("scores", "shadow"),
+    "What the challenger says at the very offsets of the stream at which the champion decided; nobody is told.",
+    (
+        *_place,
+        *(SCORES_LIVE.column(name) for name in ("subject", "kind", "customer_id", "event_id", "as_of", *COMPACT)),
+    ),
+    primary=SCORES_LIVE.primary,
+    partition=SCORES_LIVE.partition,
+)

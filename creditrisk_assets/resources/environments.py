@@ -81,6 +81,7 @@ class Settings(BaseSettings):
     ifrs9: Path | None = None
     rules: Path | None = None
     feature_set: Literal["application", "application_with_price"] = "application"
+    challenger: Literal["none", "other", "application", "application_with_price"] = "other"
     base_points: float = 600
     base_odds: float = 50
     points_to_double_odds: float = 20

@@ -1,4 +1,4 @@
-"""The model in charge: the newest posterior that passed its gates, with the platform's scale and policy."""
+"""The model in charge: the one promoted last, else the newest good posterior; with the platform's scale and policy."""
 
 from datetime import date
 
@@ -6,6 +6,8 @@ import polars as pl
 
 from creditrisk_assets.contracts import MODELS_DIAGNOSTICS, MODELS_MOMENTS, MODELS_POSTERIOR
 from creditrisk_assets.models.artifacts import ModelTables
+from creditrisk_assets.models.registry.frozen import frozen
+from creditrisk_assets.models.registry.record import Model, promotions
 from creditrisk_assets.resources.delta import Lake
 from creditrisk_assets.resources.environments import Settings
 from creditrisk_assets.scores.loans import Scoring
@@ -16,19 +18,36 @@ MODELS = (MODELS_POSTERIOR, MODELS_MOMENTS, MODELS_DIAGNOSTICS)
 
 
 def champion(lake: Lake, values: Settings) -> Scoring | None:
-    """The newest good posterior of the configured feature set; None without one. PolicyError as `load_policy`."""
+    """The model that decides from now on; None without one. PolicyError as `load_policy`."""
+    model = deciding(lake, values)
+    return None if model is None else dated(lake, values, model.model_date, model.feature_set)
+
+
+def deciding(lake: Lake, values: Settings) -> Model | None:
+    """Which posterior decides: the one promoted last, whatever was trained or set since.
+
+    Before any promotion it is the newest good one of the configured feature set; None without one.
+    """
+    known = promotions(lake)
+    return known[-1].model if known else newest_good(lake, values.feature_set)
+
+
+def newest_good(lake: Lake, feature_set: str) -> Model | None:
+    """The newest posterior of a feature set that passed its gates; None without one."""
     if not all(lake.exists(table) for table in MODELS):
         return None
-    mine = pl.col("feature_set") == values.feature_set
+    mine = pl.col("feature_set") == feature_set
     passed = lake.scan(MODELS_DIAGNOSTICS).filter(mine, pl.col("passed")).select(pl.col("model_date").max())
-    newest = passed.collect().item()
-    if newest is None:
-        return None
-    return dated(lake, values, newest, values.feature_set)
+    newest: date | None = passed.collect().item()
+    return None if newest is None else Model(feature_set, newest)
 
 
 def dated(lake: Lake, values: Settings, model_date: date, feature_set: str) -> Scoring:
-    """The posterior of a model date put to use as the platform does; ValueError when it is not in the lake."""
-    tables = ModelTables(*(lake.scan(table, [model_date]) for table in MODELS))
+    """The posterior of a model date put to use as the platform does; ValueError when it is not in the lake.
+
+    One that was promoted is the posterior it was then.
+    """
+    tables = frozen(lake, Model(feature_set, model_date))
+    tables = tables or ModelTables(*(lake.scan(table, [model_date]) for table in MODELS))
     scale = Scale(values.base_points, values.base_odds, values.points_to_double_odds)
     return Scoring(tables.rebuilt_posterior(model_date, feature_set), model_date, scale, load_policy(values.policy))

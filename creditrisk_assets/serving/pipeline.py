@@ -22,10 +22,13 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "models/comparison": (*_SCORED, "models/boosting", "models/logistic"),
     "scores/loans": _SCORED,
     "scores/lineage": _SCORED,
+    "scores/challenger": (*_SCORED, "scores/loans"),
     "scores/rules": ("features/loans", "models/rules"),
+    "monitoring/challenger": ("features/loans", "scores/challenger", "scores/loans"),
     "monitoring/rule_agreement": ("features/loans", "scores/loans", "scores/rules"),
     "features/behaviour": ("raw/events",),
     "scores/live": ("raw/events", "features/behaviour"),
+    "scores/shadow": ("raw/events", "scores/live"),
     **dict.fromkeys(("serving/segments", "serving/loss_draws", "serving/default_curves"),
                     (*_SCORED, "scores/lineage", "scores/loans")),
     "serving/roll_rates": ("features/behaviour",),
@@ -36,6 +39,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
 GRACE = {
     "features/behaviour": timedelta(minutes=2),
     "scores/live": timedelta(minutes=2),
+    "scores/shadow": timedelta(hours=26),
     "serving/roll_rates": timedelta(minutes=30),
     "serving/quarantine": timedelta(minutes=30),
 }

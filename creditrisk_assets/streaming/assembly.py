@@ -6,9 +6,11 @@ from functools import partial
 
 import polars as pl
 
+from creditrisk_assets.columns import Table
 from creditrisk_assets.contracts import (
     FEATURES_BEHAVIOUR,
     MODELS_BEHAVIOUR,
+    SCORES_CHALLENGER,
     SCORES_LIVE,
     SCORES_LOANS,
     TOPICS,
@@ -18,6 +20,7 @@ from creditrisk_assets.models.histories import model_of
 from creditrisk_assets.models.rules.reading import load_rules
 from creditrisk_assets.resources.delta import Lake
 from creditrisk_assets.resources.environments import Settings
+from creditrisk_assets.scores.challenger import challenger
 from creditrisk_assets.scores.champion import champion
 from creditrisk_assets.scores.live import LiveScoring
 from creditrisk_assets.scores.loans import Scoring
@@ -44,18 +47,27 @@ def _nowhere(point: str) -> None:
 def models_in_charge(lake: Lake, values: Settings) -> LiveScoring | None:
     """Champion, behaviour model and rules; None while no posterior has passed its gates. RulesError as `load_rules`."""
     scoring = champion(lake, values)
-    if scoring is None:
-        return None
+    return None if scoring is None else with_behaviour(lake, values, scoring, SCORES_LOANS)
+
+
+def models_in_shadow(lake: Lake, values: Settings) -> LiveScoring | None:
+    """The same with the challenger in the champion's place; None without one."""
+    scoring = challenger(lake, values)
+    return None if scoring is None else with_behaviour(lake, values, scoring, SCORES_CHALLENGER)
+
+
+def with_behaviour(lake: Lake, values: Settings, scoring: Scoring, book: Table) -> LiveScoring:
+    """A model of applications beside what was learned of behaviour; `book` holds its scores of loans."""
     learned = model_of(lake.scan(MODELS_BEHAVIOUR).collect()) if lake.exists(MODELS_BEHAVIOUR) else None
-    behaviour = learned or BehaviourModel.none(*_of_the_book(lake, scoring))
+    behaviour = learned or BehaviourModel.none(*_of_the_book(lake, scoring, book))
     return LiveScoring(scoring, behaviour, load_rules(values.rules))
 
 
-def _of_the_book(lake: Lake, scoring: Scoring) -> tuple[float, float]:
+def _of_the_book(lake: Lake, scoring: Scoring, table: Table) -> tuple[float, float]:
     """Mean and variance of the log-odds of default within twelve months of somebody of whom nothing is known."""
     import numpy as np
 
-    book = lake.scan(SCORES_LOANS, columns=["pd_low", "pd_high"]).collect() if lake.exists(SCORES_LOANS) else None
+    book = lake.scan(table, columns=["pd_low", "pd_high"]).collect() if lake.exists(table) else None
     if book is None or book.is_empty():
         scorer = scoring.posterior.scorer
         base = scorer.tables.base[len(scorer.design.vintages) - 1 : len(scorer.design.vintages)]

@@ -14,9 +14,12 @@ from creditrisk_assets.contracts import (
     MODELS_DIAGNOSTICS,
     MODELS_MOMENTS,
     MODELS_POSTERIOR,
+    MODELS_PROMOTIONS,
     RAW_EVENTS,
+    SCORES_CHALLENGER,
     SCORES_LIVE,
     SCORES_LOANS,
+    SCORES_SHADOW,
 )
 from creditrisk_assets.partitions import KEY_FORMAT, ingest_days
 from creditrisk_assets.resources.environments import settings
@@ -72,7 +75,7 @@ def _spec(table: Table, meaning: str, deps: list[Table], kinds: set[str]) -> dg.
         _spec(
             SCORES_LIVE,
             "Applications scored as they come, customers updated by what they do.",
-            [RAW_EVENTS, FEATURES_BEHAVIOUR, *MODELS, MODELS_BEHAVIOUR, SCORES_LOANS],
+            [RAW_EVENTS, FEATURES_BEHAVIOUR, *MODELS, MODELS_BEHAVIOUR, MODELS_PROMOTIONS, SCORES_LOANS],
             {"polars", "deltalake", "postgres"},
         ),
     ],
@@ -162,3 +165,29 @@ def _derive_again(context: dg.AssetExecutionContext, lake: DeltaLakeIOManager) -
                 told = metadata | {"batches": derived.batches, "unscored": derived.unscored}
                 context.log_event(dg.AssetMaterialization(list(table.key), partition=key, metadata=told))
     yield from ()
+
+
+@dg.asset(
+    **catalogue(SCORES_SHADOW, {"polars", "deltalake"}) | {"group_name": GROUP},
+    deps=[
+        *(list(table.key) for table in (RAW_EVENTS, SCORES_LIVE)),
+        *(dg.AssetDep(list(table.key), partition_mapping=EVERYTHING) for table in (*MODELS, SCORES_CHALLENGER)),
+        *(list(table.key) for table in (MODELS_BEHAVIOUR, MODELS_PROMOTIONS)),
+    ],
+    partitions_def=ingest_days,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+)
+def shadow(context: dg.AssetExecutionContext, lake: dg.ResourceParam[DeltaLakeIOManager]) -> dg.MaterializeResult[None]:
+    """Score in shadow, by the model that challenges, what the stream decided on a day."""
+    from creditrisk_assets.streaming.assembly import models_in_shadow
+    from creditrisk_assets.streaming.shadow import shadowed
+
+    scoring, rows = models_in_shadow(lake.lake, settings()), {}
+    if scoring is None:
+        context.log.warning("no challenger: no posterior of its feature set passed, or CREDITRISK_CHALLENGER is none")
+    for key in sorted(context.partition_keys):  # a day is written before the next one remembers it
+        day = date.fromisoformat(key)
+        found = shadowed(lake.lake, scoring, day)
+        lake.lake.overwrite(SCORES_SHADOW, found, [day], commit_metadata(SCORES_SHADOW, context.run.run_id, [day]))
+        rows[key] = found.height
+    return dg.MaterializeResult(metadata={"partition_rows": rows, "dagster/partition_row_count": sum(rows.values())})

@@ -7,7 +7,7 @@ import polars as pl
 from pydantic import Field
 
 from creditrisk_assets.automation import close_stream_day, drain_stream
-from creditrisk_assets.contracts import FEATURES_BEHAVIOUR, RAW_EVENTS, SCORES_LIVE
+from creditrisk_assets.contracts import FEATURES_BEHAVIOUR, RAW_EVENTS, SCORES_LIVE, SCORES_SHADOW
 from creditrisk_assets.partitions import KEY_FORMAT
 from creditrisk_assets.resources.environments import settings
 from creditrisk_assets.resources.history import forget_runs
@@ -76,6 +76,24 @@ def yesterdays_stream(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     return dg.RunRequest(tags={PARTITION: day})  # a job of checks alone has no partitions to name one of
 
 
+score_in_shadow = dg.define_asset_job(
+    "score_in_shadow",
+    selection=dg.AssetSelection.assets(list(SCORES_SHADOW.key)),
+    description="Score by the challenger what the stream decided on a day.",
+)
+
+
+@dg.schedule(
+    job=score_in_shadow,
+    cron_schedule="30 0 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+def yesterdays_shadow(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """Let the challenger say what it would have decided on the day that ended."""
+    return dg.RunRequest(partition_key=(context.scheduled_execution_time - timedelta(days=1)).strftime(KEY_FORMAT))
+
+
 SCHEDULES = (
     dg.ScheduleDefinition(
         job=keep_stream_quick,
@@ -84,4 +102,5 @@ SCHEDULES = (
         default_status=dg.DefaultScheduleStatus.RUNNING,
     ),
     yesterdays_stream,
+    yesterdays_shadow,
 )

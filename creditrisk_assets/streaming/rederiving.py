@@ -22,6 +22,7 @@ from creditrisk_assets.scores.live import LiveScoring
 from creditrisk_assets.streaming.deriving import Derived, Deriver
 from creditrisk_assets.streaming.events import Events
 from creditrisk_assets.streaming.remembering import remembered
+from creditrisk_assets.streaming.store import Store
 from creditrisk_assets.streaming.table import BEGINNING, MICROSECOND, StreamTable
 
 
@@ -37,18 +38,19 @@ class Day:
     reached: datetime
 
 
-def derived_again(lake: Lake, scoring: LiveScoring | None, day: date) -> Day:
+def derived_again(lake: Lake, scoring: LiveScoring | None, day: date, shadow: Store | None = None) -> Day:
     """features/behaviour and scores/live of one ingest day from raw/events alone.
 
     With the models that scored the day the rows are those the stream wrote. Micro-batches that the
-    stream has not come to yet are left to it. LakeUnavailableError as usual.
+    stream has not come to yet are left to it. `shadow`, the table scores/shadow, where the models are not those
+    in charge: they remember what they said themselves. LakeUnavailableError as usual.
     """
     events, live = Events(lake), StreamTable(lake, SCORES_LIVE)
     for table in (events, live):
         table.create()
     start = datetime.combine(day, time(), UTC)
     before, reached = start - MICROSECOND, live.patiently(live.reached) or BEGINNING
-    deriver = Deriver(scoring, remembered(lake, events, live, before))
+    deriver = Deriver(scoring, remembered(lake, events, live, before, shadow))
     found: list[Derived] = []
     for batch in events.after(before):
         if batch.ingested_at >= start + timedelta(days=1) or batch.ingested_at > reached:
