@@ -25,7 +25,10 @@ from creditrisk_assets_tests.raw.written import loan, text, write
 
 VINTAGES = 36
 """Enough for a model date with twelve test vintages after it."""
-STAGES = ("discover", "ingest", "references", "evidence", "models", "scores", "serving", "compare")
+STAGES = (
+    "discover", "ingest", "rules", "references", "evidence", "models", "scores", "monitoring", "portfolio", "reports",
+    "serving", "compare",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
