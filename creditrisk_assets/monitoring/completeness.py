@@ -4,7 +4,8 @@ The share missing among the n loans of a vintage has its exact binomial interval
 Biometrika 26, 1934), and fails where the share of the N loans before, (K + 1/2) / (N + 1), lies outside. For
 that share is an estimate as well: the interval is taken as if the vintage had n / (1 + n / N) loans, which adds
 the variances of the two. Small vintages hence do not alarm; nor do large ones, for a feature is told only where
-its share also moved by an amount that matters.
+its share also moved by an amount that matters. One vintage gone wrong must not spoil the twelve after it: the
+share before is taken with and without the vintage in which it was highest, and lowest, and the nearest counts.
 """
 
 from collections.abc import Sequence
@@ -50,12 +51,9 @@ def completeness(counts: pl.DataFrame, *, alpha: float = ALPHA, material: bool =
     if counts.is_empty() or not names:
         return pl.DataFrame(schema=COMPLETENESS)
     ordered = counts.sort("vintage")
-    trailing = ordered.rolling("vintage", period=f"{TRAILING}mo", offset=f"-{TRAILING}mo", closed="left")
-    before = trailing.agg(pl.col("loans", *names).sum())
-    missing, earlier = (frame.select(names).to_numpy().astype(np.float64) for frame in (ordered, before))
-    loans, total = (frame["loans"].to_numpy().astype(np.float64)[:, None] for frame in (ordered, before))
-    reference = np.where(total > 0, (earlier + 0.5) / (total + 1), np.nan)
+    missing, loans = (ordered.select(columns).to_numpy().astype(np.float64) for columns in (names, ["loans"]))
     share = missing / np.maximum(loans, 1)
+    reference, total = _before(ordered["vintage"], missing, loans, share)
     low, high = _interval(share, loans / (1 + loans / np.maximum(total, 1)), alpha / len(names))
     failed = (reference < low) | (reference > high)
     if material:
@@ -65,6 +63,34 @@ def completeness(counts: pl.DataFrame, *, alpha: float = ALPHA, material: bool =
     frame = pl.DataFrame({name: values.ravel() for name, values in figures.items()}).fill_nan(None)
     labels = ordered.select("vintage", feature=pl.lit(names, pl.List(pl.String))).explode("feature")
     return pl.concat([labels, frame], how="horizontal").select(COMPLETENESS.names()).cast(COMPLETENESS)
+
+
+def _before(
+    vintages: pl.Series, missing: NDArray[np.float64], loans: NDArray[np.float64], share: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Share missing of the twelve months before, (vintages, features), nan without any; and their loans, (vintages, 1).
+
+    Of the three shares, of all of them and without the month of the highest or lowest one, the nearest to `share`.
+    """
+    month = (vintages.dt.year().cast(pl.Int64) * 12 + vintages.dt.month()).to_numpy()
+    at = month - month[0] + TRAILING
+    gone, lent = (np.zeros((at[-1] + 1, values.shape[1])) for values in (missing, loans))
+    gone[at], lent[at] = missing, loans
+    window = np.lib.stride_tricks.sliding_window_view
+    gone, lent = (window(values, TRAILING, axis=0)[at - TRAILING] for values in (gone, lent))  # (vintages, …, months)
+    shares = np.where(lent > 0, gone / np.maximum(lent, 1), np.nan)
+    hits, total = gone.sum(axis=2), lent.sum(axis=2)
+    found = [(hits + 0.5) / (total + 1)]
+    highest, lowest = np.nan_to_num(shares, nan=-1).argmax(axis=2), np.nan_to_num(shares, nan=2).argmin(axis=2)
+    for extreme in (highest[..., None], lowest[..., None]):
+        out_gone, out_lent = (
+            np.take_along_axis(np.broadcast_to(values, gone.shape), extreme, 2)[..., 0] for values in (gone, lent)
+        )
+        rest = total - out_lent
+        found.append(np.where(rest > 0, (hits - out_gone + 0.5) / (rest + 1), found[0]))
+    stacked = np.stack(found)
+    nearest = np.abs(stacked - share).argmin(axis=0)
+    return np.where(total > 0, np.take_along_axis(stacked, nearest[None], 0)[0], np.nan), total
 
 
 def _interval(

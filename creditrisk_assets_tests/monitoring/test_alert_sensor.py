@@ -6,10 +6,12 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from creditrisk_assets.contracts import RAW_LOANS
 from creditrisk_assets.monitoring import sensors
 from creditrisk_assets.resources.environments import SettingsError
 from creditrisk_assets_tests.monitoring.receivers import Webhook, mailbox, webhook
 from creditrisk_assets_tests.monitoring.watched import BROKEN, FAILING, SECRET, Watch, watching
+from creditrisk_assets_tests.world import LAST, VINTAGES, World
 
 MARCH, APRIL, MAY = "2015-03-01", "2015-04-01", "2015-05-01"
 
@@ -242,9 +244,28 @@ def test_a_url_that_is_no_use_is_named_by_its_place_and_never_shown(
     assert "hunter2" not in "".join(capfd.readouterr())
 
 
-def test_the_platform_has_the_sensor_and_it_is_on(tmp_path: Path) -> None:
-    from creditrisk_assets_tests.world import World
+def test_a_check_of_the_platform_that_names_its_vintages_reaches_the_receiver_once(
+    watch: Watch, receiver: Webhook, ingested: World, tmp_path: Path
+) -> None:
+    world, spoilt = ingested.copy(tmp_path), VINTAGES[20]
+    key = dg.AssetCheckKey(dg.AssetKey(["raw", "loans"]), "has_its_usual_volume")
+    selection, definitions = dg.AssetSelection.checks(key), world.definitions
+    whole = world.only(RAW_LOANS, spoilt)
+    world.lake.overwrite(RAW_LOANS, whole.head(40), [spoilt])
+    for _ in range(2):
+        world.run(selection, VINTAGES[0], LAST, instance=watch.instance)
+        watch.tick(2, definitions)
+    assert receiver.titles == ["1 failing"]
+    assert receiver.bodies[0].startswith("FAILING: check has_its_usual_volume of raw/loans, 2015-09\na warning; ")
+    assert "shrunk: 1" in receiver.bodies[0]
+    assert "remedy: look whether the loan file is whole" in receiver.bodies[0]
+    world.lake.overwrite(RAW_LOANS, whole, [spoilt])
+    world.run(selection, spoilt, instance=watch.instance)
+    watch.tick(2, definitions)
+    assert receiver.titles == ["1 failing", "1 recovered"]
 
+
+def test_the_platform_has_the_sensor_and_it_is_on(tmp_path: Path) -> None:
     sensor = World(tmp_path, None).definitions.resolve_sensor_def("alerts")
     assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
     assert sensor.minimum_interval_seconds == sensors.EVERY
