@@ -71,14 +71,17 @@ def two_samples(then: Codes, now: Codes, gathered: Sequence[Gathered], names: Se
     `gathered` and `names` (features,): groups of the bins and names of the features. Two calls with the
     same loans give the same figures. ValueError when bins and features do not pair.
     """
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
     if not len(then) == len(now) == len(gathered) == len(names):
         raise ValueError(f"{len(names)} features need as many rows of bins, not {len(then)} and {len(now)}")
     if min(then.shape[1], now.shape[1]) < FEWEST:
         return None
     then, now = every(then, MOST_THEN), every(now, MOST_NOW)
     side = np.append(np.zeros(then.shape[1]), np.ones(now.shape[1]))
-    columns = _columns(np.hstack([then, now]), gathered)
-    aucs, without = _out_of_fold(columns, _permuted(side))
+    # Matrices of some hundred rows: threads of the linear algebra would only wait for each other.
+    with threadpool_limits(limits=1):
+        aucs, without = _out_of_fold(_columns(np.hstack([then, now]), gathered), _permuted(side))
     cost = aucs[0] - without
     ranked = [(names[place], float(cost[place])) for place in np.argsort(-cost, kind="stable") if cost[place] > 0]
     beyond = int((aucs[1:] >= aucs[0]).sum())
