@@ -1,17 +1,31 @@
 """Assets of the monitoring stage."""
 
+from collections.abc import Iterator
 from datetime import date
 
 import dagster as dg
 import polars as pl
 
-from creditrisk_assets.contracts import FEATURES_LOANS, MONITORING_CHALLENGER, SCORES_CHALLENGER, SCORES_LOANS
+from creditrisk_assets.contracts import (
+    FEATURES_LOANS,
+    MONITORING_CALIBRATION,
+    MONITORING_CHALLENGER,
+    MONITORING_PERFORMANCE,
+    SCORES_CHALLENGER,
+    SCORES_LINEAGE,
+    SCORES_LOANS,
+)
 from creditrisk_assets.models.outcomes import NEEDED
-from creditrisk_assets.models.plots import as_markdown
+from creditrisk_assets.models.plots import as_markdown, embedded
 from creditrisk_assets.monitoring import challenger as side_by_side
-from creditrisk_assets.partitions import vintages
-from creditrisk_assets.shell import catalogue
+from creditrisk_assets.monitoring.calibration_plots import calibration_png, vintages_png
+from creditrisk_assets.monitoring.evaluating import evaluate
+from creditrisk_assets.partitions import models_before_a_vintage, vintages
+from creditrisk_assets.resources.lake import DeltaLakeIOManager
+from creditrisk_assets.scores.by_vintage import MODELS
+from creditrisk_assets.shell import Part, asset_out, catalogue, together
 
+Delta = dg.ResourceParam[DeltaLakeIOManager]
 SINGLE_RUN = dg.BackfillPolicy.single_run()
 
 
@@ -38,3 +52,33 @@ def challenger(
         for one in side_by_side.pooled(both).iter_rows(named=True)
     }
     return dg.Output(rows, metadata={**told, "loans": int(rows["loans"].sum()), "matured": int(rows["matured"].sum())})
+
+
+@dg.multi_asset(
+    name="monitoring_performance",
+    outs={table.key[1]: asset_out(table, {"numba", "deltalake"}) for table in (MONITORING_CALIBRATION,
+                                                                              MONITORING_PERFORMANCE)},
+    deps=[
+        *(dg.AssetDep(list(table.key)) for table in (FEATURES_LOANS, SCORES_LOANS, SCORES_LINEAGE)),
+        *(dg.AssetDep(list(table.key), partition_mapping=models_before_a_vintage) for table in MODELS),
+    ],
+    partitions_def=vintages,
+    backfill_policy=SINGLE_RUN,
+    can_subset=True,
+)  # fmt: skip
+def monitoring_performance(context: dg.AssetExecutionContext, lake: Delta) -> Iterator[dg.Output[pl.DataFrame]]:
+    """Hold the posterior that scored each vintage against what has become of its loans, as far as it is known."""
+    found = evaluate(lake.lake, [date.fromisoformat(key) for key in context.partition_keys])
+    if found.unscored:
+        context.log.warning(f"no scored loan in {len(found.unscored)} vintages, {found.unscored[0]:%Y-%m} the first")
+    counted = {"vintages": found.performance.height, "unscored_vintages": len(found.unscored)}
+    by_vintage, deciles = vintages_png(found.performance), calibration_png(found.calibration)
+    yield from together(context, lake, [
+        Part(MONITORING_CALIBRATION, found.calibration, counted | {
+            "by_decile": dg.MetadataValue.md(embedded(deciles)),
+        }),
+        Part(MONITORING_PERFORMANCE, found.performance, counted | {
+            "alarms": int(found.performance["alarm"].sum()),
+            "observed_over_expected": dg.MetadataValue.md(embedded(by_vintage)),
+        }),
+    ])  # fmt: skip

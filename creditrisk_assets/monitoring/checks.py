@@ -8,7 +8,13 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from creditrisk_assets.contracts import FEATURES_LOANS, RAW_LOANS, SERVING_DEFAULT_CURVES
+from creditrisk_assets.contracts import (
+    FEATURES_LOANS,
+    MONITORING_CALIBRATION,
+    MONITORING_PERFORMANCE,
+    RAW_LOANS,
+    SERVING_DEFAULT_CURVES,
+)
 from creditrisk_assets.monitoring import completeness as completeness_of
 from creditrisk_assets.monitoring import duplicates as duplicates_of
 from creditrisk_assets.monitoring import freshness as freshness_of
@@ -126,9 +132,52 @@ def carries_every_vintage_through(lake: Delta, loan_files: LoanFiles) -> dg.Asse
     return _result(freshness_of.failing(found), shown, freshness_of.remedy(found), **counts, files=source)
 
 
+@dg.asset_check(
+    asset=dg.AssetKey(list(MONITORING_CALIBRATION.key)),
+    blocking=False,
+    partitions_def=vintages,
+    description="Are observed defaults within 10 % of the expected ones, or not significantly off, in all and by band?",
+)
+def is_calibrated(context: dg.AssetCheckExecutionContext, lake: Delta) -> dg.AssetCheckResult:
+    """Warn of vintages with a red light; deciles are left to the table, bands are what decisions are made by."""
+    found = lake.lake.scan(MONITORING_CALIBRATION, check_days(context)).collect()
+    judged = found.filter(pl.col("light").is_not_null())
+    whole = judged.filter(split="all")
+    red = judged.filter(pl.col("split") != "decile", light="red").sort("vintage", "split", "group")
+    remedy = "look at monitoring/performance and the drift of these vintages, then train on newer loans or recalibrate"
+    expected = float(whole["expected"].sum())
+    figures = {
+        "judged": whole.height,
+        "amber": judged.filter(pl.col("split") != "decile", light="amber")["vintage"].n_unique(),
+        "observed_over_expected": float(whole["observed"].sum()) / expected if expected else "nothing expected yet",
+    }
+    shown = ("vintage", "split", "group", "tried", "observed", "expected", "ratio", "p_value")
+    return _result(red["vintage"].to_list(), red.select(shown), remedy, **figures)
+
+
+@dg.asset_check(
+    asset=dg.AssetKey(list(MONITORING_PERFORMANCE.key)),
+    blocking=False,
+    partitions_def=vintages,
+    description="Are early defaults no more than the posterior, its forecast of the vintage included, can account for?",
+)
+def no_early_alarm(context: dg.AssetCheckExecutionContext, lake: Delta) -> dg.AssetCheckResult:
+    """Warn of vintages that default early; one in twenty does so by chance, which the figures say."""
+    found = lake.lake.scan(MONITORING_PERFORMANCE, check_days(context)).collect()
+    failed = found.filter("alarm").sort("vintage")
+    remedy = "look at the applications of these vintages and at drift; if it goes on, train a model that has seen them"
+    watched = found.filter(pl.col("early_p_value").is_not_null())
+    false_alarms = float(watched["false_alarm_rate"].sum())
+    shown = [name for name in found.columns if name.startswith("early")]
+    figures = {"watched": watched.height, "alarms": failed.height, "alarms_by_chance": false_alarms}
+    return _result(failed["vintage"].to_list(), failed.select("vintage", *shown), remedy, **figures)
+
+
 CHECKS: list[dg.AssetChecksDefinition] = [
     is_complete,
     has_its_usual_volume,
     books_every_application_once,
     carries_every_vintage_through,
+    is_calibrated,
+    no_early_alarm,
 ]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 Vector = NDArray[np.float64]
 
-STEPS = 101
+STEPS = 401
 """Quantiles of the Gamma distribution that stand for it in `ratio_interval`."""
 
 

@@ -9,14 +9,15 @@ from datetime import date
 import polars as pl
 
 from creditrisk_assets.features.loans import months_between
-from creditrisk_assets.models.outcomes import NEEDED, as_known, require_columns
+from creditrisk_assets.models.outcomes import HORIZON, NEEDED, as_known, require_columns
 from creditrisk_assets.models.periods import FIRST_TRIAL, LONGEST
 
 SCORED = ("loan_id", "model_date", "pd", "pd_term", "band")
 """Columns of scores/loans that are looked at."""
 DECILES = 10
-EARLY = 8
-"""Months on book within which a default is early."""
+EARLY = HORIZON
+"""Months on book within which a default is early: the horizon of the PD. In simulated books twice as many defaults fall
+into twelve months as into eight, and a younger vintage is looked at as far as it is known anyway."""
 
 
 def so_far(loans: pl.DataFrame) -> pl.DataFrame:
