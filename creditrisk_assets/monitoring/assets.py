@@ -11,13 +11,16 @@ from creditrisk_assets.contracts import (
     MONITORING_CALIBRATION,
     MONITORING_CHALLENGER,
     MONITORING_PERFORMANCE,
+    MONITORING_RULE_AGREEMENT,
     SCORES_CHALLENGER,
     SCORES_LINEAGE,
     SCORES_LOANS,
+    SCORES_RULES,
 )
-from creditrisk_assets.models.outcomes import NEEDED
+from creditrisk_assets.models.outcomes import NEEDED, as_known
 from creditrisk_assets.models.plots import as_markdown, embedded
 from creditrisk_assets.monitoring import challenger as side_by_side
+from creditrisk_assets.monitoring import rule_agreement as agreeing
 from creditrisk_assets.monitoring.calibration_plots import calibration_png, vintages_png
 from creditrisk_assets.monitoring.evaluating import evaluate
 from creditrisk_assets.partitions import models_before_a_vintage, vintages
@@ -82,3 +85,23 @@ def monitoring_performance(context: dg.AssetExecutionContext, lake: Delta) -> It
             "observed_over_expected": dg.MetadataValue.md(embedded(by_vintage)),
         }),
     ])  # fmt: skip
+
+
+@dg.asset(
+    **catalogue(MONITORING_RULE_AGREEMENT, kinds={"numpy", "deltalake"}),
+    ins={
+        "features": dg.AssetIn(list(FEATURES_LOANS.key), metadata={"columns": ["loan_id", *NEEDED]}),
+        "scored": dg.AssetIn(list(SCORES_LOANS.key), metadata={"columns": ["loan_id", "vintage", "model_date", "pd"]}),
+        "rules": dg.AssetIn(list(SCORES_RULES.key)),
+    },
+    partitions_def=vintages,
+    backfill_policy=SINGLE_RUN,
+)
+def rule_agreement(
+    context: dg.AssetExecutionContext, features: pl.LazyFrame, scored: pl.LazyFrame, rules: pl.LazyFrame
+) -> dg.Output[pl.DataFrame]:
+    """Ask whether the rules catch the defaults that the posterior catches, vintage by vintage, as far as known."""
+    frames = scored.collect(), rules.collect(), as_known(features, date.max).collect()
+    months = [date.fromisoformat(key) for key in context.partition_keys]
+    whole = agreeing.agreement(*frames)
+    return dg.Output(agreeing.by_vintage(months, *frames), metadata={"all": dg.MetadataValue.md(as_markdown(whole))})

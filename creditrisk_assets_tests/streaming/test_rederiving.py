@@ -80,6 +80,8 @@ def test_a_day_derived_again_is_the_day_the_stream_wrote(streamed: Streamed, day
         mine = streamed.rows(table).filter(ingest_day=day)
         assert mine.height > 8
         assert_frame_equal(rows.sort(table.primary), mine, check_exact=True)
+    flagged = derived.scores.group_by("kind").agg(pl.col("tier", "watchlist", "rules").is_not_null().all())
+    assert sorted(flagged.rows()) == [("application", True, True, True), ("behaviour", False, False, False)]
 
 
 def test_done_twice_it_is_the_same_and_other_days_are_not_touched(streamed: Streamed) -> None:
