@@ -10,7 +10,9 @@ from creditrisk_assets.contracts import (
     FEATURES_LOANS,
     MONITORING_CALIBRATION,
     MONITORING_CHALLENGER,
+    MONITORING_DRIFT,
     MONITORING_PERFORMANCE,
+    MONITORING_POPULATION,
     MONITORING_RULE_AGREEMENT,
     SCORES_CHALLENGER,
     SCORES_LINEAGE,
@@ -22,8 +24,11 @@ from creditrisk_assets.models.plots import as_markdown, embedded
 from creditrisk_assets.monitoring import challenger as side_by_side
 from creditrisk_assets.monitoring import rule_agreement as agreeing
 from creditrisk_assets.monitoring.calibration_plots import calibration_png, vintages_png
+from creditrisk_assets.monitoring.drift_plots import drift_png, worst_png
 from creditrisk_assets.monitoring.evaluating import evaluate
+from creditrisk_assets.monitoring.moving import look
 from creditrisk_assets.partitions import models_before_a_vintage, vintages
+from creditrisk_assets.resources.environments import settings
 from creditrisk_assets.resources.lake import DeltaLakeIOManager
 from creditrisk_assets.scores.by_vintage import MODELS
 from creditrisk_assets.shell import Part, asset_out, catalogue, together
@@ -105,3 +110,35 @@ def rule_agreement(
     months = [date.fromisoformat(key) for key in context.partition_keys]
     whole = agreeing.agreement(*frames)
     return dg.Output(agreeing.by_vintage(months, *frames), metadata={"all": dg.MetadataValue.md(as_markdown(whole))})
+
+
+@dg.multi_asset(
+    name="monitoring_drift",
+    outs={table.key[1]: asset_out(table, {"numpy", "deltalake"}) for table in (MONITORING_DRIFT,
+                                                                              MONITORING_POPULATION)},
+    deps=[
+        *(dg.AssetDep(list(table.key)) for table in (FEATURES_LOANS, SCORES_LOANS, SCORES_LINEAGE)),
+        *(dg.AssetDep(list(table.key), partition_mapping=models_before_a_vintage) for table in MODELS),
+    ],
+    partitions_def=vintages,
+    backfill_policy=SINGLE_RUN,
+    can_subset=True,
+)  # fmt: skip
+def monitoring_drift(context: dg.AssetExecutionContext, lake: Delta) -> Iterator[dg.Output[pl.DataFrame]]:
+    """Ask how far features and score of each vintage have moved from what its model learned from."""
+    found = look(lake.lake, [date.fromisoformat(key) for key in context.partition_keys], settings())
+    if found.absent:
+        context.log.warning(f"{len(found.absent)} vintages have nothing to be compared: see the metadata")
+    counted = {"vintages": found.population.height, "without": dg.MetadataValue.json(found.absent)}
+    drifted = found.drift.filter(verdict="drifted")
+    pictures = {}
+    if found.worst is not None:
+        pngs = {"features_by_vintage": drift_png(found.drift), "worst_feature": worst_png(found.worst)}
+        pictures = {name: dg.MetadataValue.md(embedded(png)) for name, png in pngs.items()}
+    distinguishable = int(found.population["distinguishable"].sum())
+    yield from together(context, lake, [
+        Part(MONITORING_DRIFT, found.drift, {
+            **counted, **pictures, "drifted": drifted.height, "drifted_vintages": drifted["vintage"].n_unique(),
+        }),
+        Part(MONITORING_POPULATION, found.population, {**counted, "distinguishable": distinguishable}),
+    ])  # fmt: skip

@@ -11,6 +11,7 @@ import polars as pl
 from creditrisk_assets.contracts import (
     FEATURES_LOANS,
     MONITORING_CALIBRATION,
+    MONITORING_DRIFT,
     MONITORING_PERFORMANCE,
     RAW_LOANS,
     SERVING_DEFAULT_CURVES,
@@ -173,6 +174,24 @@ def no_early_alarm(context: dg.AssetCheckExecutionContext, lake: Delta) -> dg.As
     return _result(failed["vintage"].to_list(), failed.select("vintage", *shown), remedy, **figures)
 
 
+@dg.asset_check(
+    asset=dg.AssetKey(list(MONITORING_DRIFT.key)),
+    blocking=False,
+    partitions_def=vintages,
+    description="Has no feature, nor the score, drifted from the training window beyond what chance brings about?",
+)
+def population_is_stable(context: dg.AssetCheckExecutionContext, lake: Delta) -> dg.AssetCheckResult:
+    """Warn of vintages with a drifted feature, by name; chance alone makes one in twenty vintages warn at most."""
+    found = lake.lake.scan(MONITORING_DRIFT, check_days(context)).collect()
+    drifted = found.filter(verdict="drifted").sort("vintage", "psi", descending=[False, True])
+    remedy = "look at where these applications come from; a model whose training window holds them knows them"
+    named = {name: drifted.filter(feature=name).height for name in drifted["feature"].unique(maintain_order=True)}
+    figures = {"vintages_compared": found["vintage"].n_unique(), "drifted": dg.MetadataValue.json(named),
+               "watched": found.filter(verdict="watch").height}  # fmt: skip
+    shown = drifted.select("vintage", "feature", "psi", "psi_high", "moved", "moved_then", "moved_now", "remark")
+    return _result(drifted["vintage"].to_list(), shown, remedy, **figures)
+
+
 CHECKS: list[dg.AssetChecksDefinition] = [
     is_complete,
     has_its_usual_volume,
@@ -180,4 +199,5 @@ CHECKS: list[dg.AssetChecksDefinition] = [
     carries_every_vintage_through,
     is_calibrated,
     no_early_alarm,
+    population_is_stable,
 ]
