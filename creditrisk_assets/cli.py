@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from creditrisk_assets.monitoring.alerts_command import alerts
 from creditrisk_assets.models.registry.commands import champion
+from creditrisk_assets.monitoring.alerts_command import alerts
+from creditrisk_assets.monitoring.card_command import model_card
 from creditrisk_assets.options import MONTH
 from creditrisk_assets.resources.environments import SettingsError
 from creditrisk_assets.simulation.commands import simulate
@@ -28,8 +29,9 @@ main.add_command(simulate)
 main.add_command(replay_loans)
 main.add_command(stream)
 main.add_command(quarantine)
-main.add_command(champion)
 main.add_command(alerts)
+main.add_command(model_card)
+main.add_command(champion)
 
 
 @main.command()

@@ -59,6 +59,11 @@ vintages_after_a_model_date = dg.TimeWindowPartitionMapping(
 )
 """From a model date to the twelve vintages on which it is tested."""
 
+vintages_since_a_model_date = dg.TimeWindowPartitionMapping(
+    end_offset=len(vintages.get_partition_keys()), allow_nonexistent_upstream_partitions=True
+)
+"""From a model date to every vintage that its models may score."""
+
 models_before_a_vintage = dg.TimeWindowPartitionMapping(
     start_offset=-len(vintages.get_partition_keys()), allow_nonexistent_upstream_partitions=True
 )

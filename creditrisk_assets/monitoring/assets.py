@@ -1,19 +1,30 @@
 """Assets of the monitoring stage."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 
 import dagster as dg
 import polars as pl
 
 from creditrisk_assets.contracts import (
     FEATURES_LOANS,
+    MODELS_BACKTEST,
+    MODELS_BEHAVIOUR,
+    MODELS_BOOSTING,
+    MODELS_COMPARISON,
+    MODELS_LOGISTIC,
+    MODELS_PROMOTIONS,
+    MODELS_RULES,
     MONITORING_CALIBRATION,
     MONITORING_CHALLENGER,
     MONITORING_DRIFT,
+    MONITORING_INVENTORY,
+    MONITORING_MODEL_CARDS,
     MONITORING_PERFORMANCE,
     MONITORING_POPULATION,
     MONITORING_RULE_AGREEMENT,
+    PORTFOLIO_LGD,
+    PORTFOLIO_TOTALS,
     SCORES_CHALLENGER,
     SCORES_LINEAGE,
     SCORES_LOANS,
@@ -26,15 +37,21 @@ from creditrisk_assets.monitoring import rule_agreement as agreeing
 from creditrisk_assets.monitoring.calibration_plots import calibration_png, vintages_png
 from creditrisk_assets.monitoring.drift_plots import drift_png, worst_png
 from creditrisk_assets.monitoring.evaluating import evaluate
+from creditrisk_assets.monitoring.inventory import inventory as take_inventory
+from creditrisk_assets.monitoring.model_card import rows_of_cards, write_cards
 from creditrisk_assets.monitoring.moving import look
-from creditrisk_assets.partitions import models_before_a_vintage, vintages
+from creditrisk_assets.partitions import model_dates, models_before_a_vintage, vintages, vintages_since_a_model_date
 from creditrisk_assets.resources.environments import settings
 from creditrisk_assets.resources.lake import DeltaLakeIOManager
 from creditrisk_assets.scores.by_vintage import MODELS
-from creditrisk_assets.shell import Part, asset_out, catalogue, together
+from creditrisk_assets.shell import OWNERS, Part, asset_out, catalogue, together
 
 Delta = dg.ResourceParam[DeltaLakeIOManager]
 SINGLE_RUN = dg.BackfillPolicy.single_run()
+CARDS_SHOWN = 8
+"""Cards of one run that the catalogue shows, the newest; the table holds all."""
+_LOOKED_AT = (SCORES_LINEAGE, MONITORING_CALIBRATION, MONITORING_PERFORMANCE, MONITORING_DRIFT, MONITORING_POPULATION,
+              MONITORING_RULE_AGREEMENT, MONITORING_CHALLENGER)  # fmt: skip
 
 
 @dg.asset(
@@ -60,6 +77,26 @@ def challenger(
         for one in side_by_side.pooled(both).iter_rows(named=True)
     }
     return dg.Output(rows, metadata={**told, "loans": int(rows["loans"].sum()), "matured": int(rows["matured"].sum())})
+
+
+@dg.asset(
+    **catalogue(MONITORING_RULE_AGREEMENT, kinds={"numpy", "deltalake"}),
+    ins={
+        "features": dg.AssetIn(list(FEATURES_LOANS.key), metadata={"columns": ["loan_id", *NEEDED]}),
+        "scored": dg.AssetIn(list(SCORES_LOANS.key), metadata={"columns": ["loan_id", "vintage", "model_date", "pd"]}),
+        "rules": dg.AssetIn(list(SCORES_RULES.key)),
+    },
+    partitions_def=vintages,
+    backfill_policy=SINGLE_RUN,
+)
+def rule_agreement(
+    context: dg.AssetExecutionContext, features: pl.LazyFrame, scored: pl.LazyFrame, rules: pl.LazyFrame
+) -> dg.Output[pl.DataFrame]:
+    """Ask whether the rules catch the defaults that the posterior catches, vintage by vintage, as far as known."""
+    frames = scored.collect(), rules.collect(), as_known(features, date.max).collect()
+    months = [date.fromisoformat(key) for key in context.partition_keys]
+    whole = agreeing.agreement(*frames)
+    return dg.Output(agreeing.by_vintage(months, *frames), metadata={"all": dg.MetadataValue.md(as_markdown(whole))})
 
 
 @dg.multi_asset(
@@ -92,26 +129,6 @@ def monitoring_performance(context: dg.AssetExecutionContext, lake: Delta) -> It
     ])  # fmt: skip
 
 
-@dg.asset(
-    **catalogue(MONITORING_RULE_AGREEMENT, kinds={"numpy", "deltalake"}),
-    ins={
-        "features": dg.AssetIn(list(FEATURES_LOANS.key), metadata={"columns": ["loan_id", *NEEDED]}),
-        "scored": dg.AssetIn(list(SCORES_LOANS.key), metadata={"columns": ["loan_id", "vintage", "model_date", "pd"]}),
-        "rules": dg.AssetIn(list(SCORES_RULES.key)),
-    },
-    partitions_def=vintages,
-    backfill_policy=SINGLE_RUN,
-)
-def rule_agreement(
-    context: dg.AssetExecutionContext, features: pl.LazyFrame, scored: pl.LazyFrame, rules: pl.LazyFrame
-) -> dg.Output[pl.DataFrame]:
-    """Ask whether the rules catch the defaults that the posterior catches, vintage by vintage, as far as known."""
-    frames = scored.collect(), rules.collect(), as_known(features, date.max).collect()
-    months = [date.fromisoformat(key) for key in context.partition_keys]
-    whole = agreeing.agreement(*frames)
-    return dg.Output(agreeing.by_vintage(months, *frames), metadata={"all": dg.MetadataValue.md(as_markdown(whole))})
-
-
 @dg.multi_asset(
     name="monitoring_drift",
     outs={table.key[1]: asset_out(table, {"numpy", "deltalake"}) for table in (MONITORING_DRIFT,
@@ -142,3 +159,33 @@ def monitoring_drift(context: dg.AssetExecutionContext, lake: Delta) -> Iterator
         }),
         Part(MONITORING_POPULATION, found.population, {**counted, "distinguishable": distinguishable}),
     ])  # fmt: skip
+
+
+@dg.asset(
+    **catalogue(MONITORING_MODEL_CARDS, kinds={"jinja", "deltalake"}),
+    deps=[
+        *(list(table.key) for table in (*MODELS, MODELS_BACKTEST, MODELS_COMPARISON, MODELS_PROMOTIONS)),
+        *(dg.AssetDep(list(table.key), partition_mapping=vintages_since_a_model_date) for table in _LOOKED_AT),
+    ],
+    partitions_def=model_dates,
+    backfill_policy=SINGLE_RUN,
+)
+def model_cards(context: dg.AssetExecutionContext, lake: Delta) -> dg.Output[pl.DataFrame]:
+    """Write down what every posterior is for, made of and worth, and who answers for it until when."""
+    days = [date.fromisoformat(key) for key in context.partition_keys]
+    made = write_cards(lake.lake, settings(), days, OWNERS[0], datetime.now(UTC).date())
+    shown = {one.known.name: dg.MetadataValue.md(str(one.row["markdown"])) for one in made[-CARDS_SHOWN:]}
+    return dg.Output(rows_of_cards(made), metadata={**shown, "cards": len(made)})
+
+
+@dg.asset(
+    **catalogue(MONITORING_INVENTORY, kinds={"polars", "deltalake"}),
+    deps=[list(table.key) for table in (MONITORING_MODEL_CARDS, MODELS_LOGISTIC, MODELS_BOOSTING, MODELS_BEHAVIOUR,
+                                        MODELS_RULES, SCORES_LOANS, SCORES_RULES, PORTFOLIO_LGD, PORTFOLIO_TOTALS)],
+)  # fmt: skip
+def inventory(lake: Delta) -> dg.Output[pl.DataFrame]:
+    """List every model in use or kept: role, owner, purpose, exposure, data, validation and next review."""
+    rows = take_inventory(lake.lake, settings(), OWNERS[0], datetime.now(UTC).date())
+    shown = rows.select("name", "role", "tier", "exposure", "last_validated", "review_due", "review_trigger", "card")
+    counted = {"models": int(rows["is_model"].sum()), "due_for_review": int(rows["review_now"].sum())}
+    return dg.Output(rows, metadata={**counted, "models_by_name": dg.MetadataValue.md(as_markdown(shown))})

@@ -10,8 +10,11 @@ import polars as pl
 
 from creditrisk_assets.contracts import (
     FEATURES_LOANS,
+    MODELS_POSTERIOR,
     MONITORING_CALIBRATION,
     MONITORING_DRIFT,
+    MONITORING_INVENTORY,
+    MONITORING_MODEL_CARDS,
     MONITORING_PERFORMANCE,
     RAW_LOANS,
     SERVING_DEFAULT_CURVES,
@@ -20,6 +23,7 @@ from creditrisk_assets.monitoring import completeness as completeness_of
 from creditrisk_assets.monitoring import duplicates as duplicates_of
 from creditrisk_assets.monitoring import freshness as freshness_of
 from creditrisk_assets.monitoring.alerts import FAILING_PARTITIONS
+from creditrisk_assets.monitoring.card_check import problems
 from creditrisk_assets.monitoring.progress import known_vintages, progress, remember_months, remembered_months
 from creditrisk_assets.monitoring.volume import volume
 from creditrisk_assets.monitoring.written import written
@@ -192,6 +196,19 @@ def population_is_stable(context: dg.AssetCheckExecutionContext, lake: Delta) ->
     return _result(drifted["vintage"].to_list(), shown, remedy, **figures)
 
 
+@dg.asset_check(
+    asset=dg.AssetKey(list(MONITORING_INVENTORY.key)),
+    blocking=True,
+    additional_deps=[dg.AssetKey(list(MONITORING_MODEL_CARDS.key)), dg.AssetKey(list(MODELS_POSTERIOR.key))],
+    description="Has every posterior that passed its gates a card, and does the card describe this very posterior?",
+)
+def every_model_has_a_card(lake: Delta) -> dg.AssetCheckResult:
+    """No model without its documentation; a card of an older posterior is none."""
+    found = problems(lake.lake)
+    told = "; ".join(f"{name}: {wrong}" for name, wrong in found.items())
+    return dg.AssetCheckResult(passed=not found, metadata={"models": len(found), "failed": told or "none"})
+
+
 CHECKS: list[dg.AssetChecksDefinition] = [
     is_complete,
     has_its_usual_volume,
@@ -200,4 +217,5 @@ CHECKS: list[dg.AssetChecksDefinition] = [
     is_calibrated,
     no_early_alarm,
     population_is_stable,
+    every_model_has_a_card,
 ]
