@@ -74,15 +74,22 @@ def _checks(context: dg.SensorEvaluationContext, memory: Memory, url: str) -> li
         if memory.settled.get(name) == latest.id:
             continue
         records = list(_records(storage, key, after))
-        under_way = [one for one in records if one.status.value == "PLANNED"]
-        if under_way:
-            memory.settled.pop(name, None)
-        else:
+        planned = {one.run_id for one in records if one.status.value == "PLANNED"}
+        memory.settled.pop(name, None)
+        if not _under_way(context.instance, planned):
             memory.settled[name] = latest.id
-        evaluated = [one for one in records if one not in under_way and one.event.timestamp > after]
+            if planned:  # one may have ended since it was read
+                records = list(_records(storage, key, after))
+        evaluated = [one for one in records if one.status.value != "PLANNED" and one.event.timestamp > after]
         partitioned = graph.get(key).partitions_def is not None
         outcomes += [_evaluation(context.instance, one, partitioned, url) for one in evaluated]
     return outcomes
+
+
+def _under_way(instance: dg.DagsterInstance, runs: set[str]) -> bool:
+    """Is one of these runs at work? A run over many partitions leaves each planned, and is evaluated as one."""
+    found = instance.get_runs(dg.RunsFilter(run_ids=list(runs))) if runs else ()
+    return any(not run.is_finished for run in found)
 
 
 def _records(storage: Any, key: dg.AssetCheckKey, after: float) -> Iterator[Any]:
