@@ -18,6 +18,7 @@ from creditrisk_assets.contracts import (
     MODELS_POSTERIOR,
     MONITORING_DRIFT,
     MONITORING_INVENTORY,
+    MONITORING_MODEL_CARDS,
     PORTFOLIO_LGD,
     PORTFOLIO_TOTALS,
     SCORES_LOANS,
@@ -31,6 +32,7 @@ from creditrisk_assets.monitoring.materiality import tier
 from creditrisk_assets.monitoring.model_card import rows_of_cards, write_cards
 from creditrisk_assets.resources.delta import Lake
 from creditrisk_assets.resources.environments import Settings
+from creditrisk_assets_tests.monitoring.unmonitored import unmonitored
 from creditrisk_assets_tests.world import FIRST, MODEL_DATES, World
 
 OLD, NEW = MODEL_DATES
@@ -50,18 +52,23 @@ def roles(lake: Lake, kind: str = "posterior", values: Settings = VALUES) -> dic
             if row["kind"] == kind}  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def plain(batched: World, tmp_path_factory: pytest.TempPathFactory) -> World:
+    return unmonitored(batched, tmp_path_factory.mktemp("plain"))
+
+
 @pytest.fixture
-def lake(batched: World, tmp_path: Path) -> Lake:
-    return batched.copy(tmp_path).lake
+def lake(plain: World, tmp_path: Path) -> Lake:
+    return plain.copy(tmp_path).lake
 
 
-def test_every_model_of_the_lake_is_listed_once_and_rules_are_told_from_models(batched: World) -> None:
-    found = taken(batched.lake)
+def test_every_model_of_the_lake_is_listed_once_and_rules_are_told_from_models(plain: World) -> None:
+    found = taken(plain.lake)
     trained = {
         f"{kind} {feature_set} of {day}"
         for kind, table in (("posterior", MODELS_DIAGNOSTICS), ("logistic", MODELS_LOGISTIC),
                             ("boosting", MODELS_BOOSTING))
-        for feature_set, day in batched.rows(table).select("feature_set", "model_date").rows()
+        for feature_set, day in plain.rows(table).select("feature_set", "model_date").rows()
     }  # fmt: skip
     assert len(trained) == 12
     assert set(found) == trained | {"rules", "policy"}
@@ -72,19 +79,20 @@ def test_every_model_of_the_lake_is_listed_once_and_rules_are_told_from_models(b
     assert {row["owner"] for row in found.values()} == {"team:x"}
 
 
-def test_the_newest_good_posteriors_decide_and_challenge_and_the_others_are_retired(batched: World) -> None:
+def test_the_newest_good_posteriors_decide_and_challenge_and_the_others_are_retired(plain: World) -> None:
     priced = "application_with_price"
-    assert roles(batched.lake) == {
+    assert roles(plain.lake) == {
         f"application of {OLD}": "retired", f"{priced} of {OLD}": "retired",
         f"application of {NEW}": "champion", f"{priced} of {NEW}": "challenger",
     }  # fmt: skip
-    assert roles(batched.lake, values=Settings(_env_file=None, challenger="none"))[f"{priced} of {NEW}"] == "candidate"
+    assert roles(plain.lake, values=Settings(_env_file=None, challenger="none"))[f"{priced} of {NEW}"] == "candidate"
     for kind in ("logistic", "boosting"):
-        assert roles(batched.lake, kind)[f"application of {NEW}"] == "benchmark"
-        assert roles(batched.lake, kind)[f"application of {OLD}"] == "retired"
+        assert roles(plain.lake, kind)[f"application of {NEW}"] == "benchmark"
+        assert roles(plain.lake, kind)[f"application of {OLD}"] == "retired"
 
 
 def test_a_promotion_changes_the_parts_and_whoever_is_newer_becomes_a_candidate(lake: Lake) -> None:
+    scored = lake.scan(SCORES_LOANS).filter(pl.col("model_date") == OLD).select(pl.len()).collect().item()
     promote(lake, VALUES, Proposal(Model("application", OLD), "It ranks better than the other", "Ada"), "run-1")
     found = roles(lake)
     assert (found[f"application of {OLD}"], found[f"application of {NEW}"]) == ("champion", "candidate")
@@ -94,7 +102,7 @@ def test_a_promotion_changes_the_parts_and_whoever_is_newer_becomes_a_candidate(
     again = taken(lake)
     assert again[f"posterior application of {OLD}"]["role"] == "candidate"
     (kept,) = [row for name, row in again.items() if "as promoted" in name]
-    assert (kept["role"], kept["loans"], kept["has_card"]) == ("champion", 2633, False)
+    assert (kept["role"], kept["loans"], kept["has_card"]) == ("champion", scored, False)
     assert (kept["table_version"], kept["review_due"]) == (None, TODAY + timedelta(days=91))
     assert again[f"posterior application of {OLD}"]["loans"] == 0
 
@@ -107,16 +115,16 @@ def test_one_that_failed_its_gates_is_unfit_and_asks_for_neither_card_nor_review
     assert roles(lake)[f"application of {OLD}"] == "champion"
 
 
-def test_exposure_is_the_amount_lent_to_the_loans_that_a_model_scored(batched: World) -> None:
-    found, lent = taken(batched.lake), batched.rows(FEATURES_LOANS).select("loan_id", "loan_amount")
-    scored = batched.rows(SCORES_LOANS).join(lent, on="loan_id")
+def test_exposure_is_the_amount_lent_to_the_loans_that_a_model_scored(plain: World) -> None:
+    found, lent = taken(plain.lake), plain.rows(FEATURES_LOANS).select("loan_id", "loan_amount")
+    scored = plain.rows(SCORES_LOANS).join(lent, on="loan_id")
     total = scored["loan_amount"].sum()
     for day in MODEL_DATES:
         mine, row = scored.filter(model_date=day), found[f"posterior application of {day}"]
         assert (row["loans"], row["exposure"]) == (mine.height, pytest.approx(mine["loan_amount"].sum()))
         assert row["exposure_share"] == pytest.approx(mine["loan_amount"].sum() / total)
     assert (found["policy"]["exposure"], found["policy"]["review_due"]) == (pytest.approx(total), None)
-    assert found["rules"]["loans"] == batched.rows(SCORES_RULES).height
+    assert found["rules"]["loans"] == plain.rows(SCORES_RULES).height
     assert found[f"logistic application of {NEW}"]["exposure"] == 0
 
 
@@ -147,11 +155,12 @@ def test_versions_are_those_of_the_log(lake: Lake) -> None:
     assert version_at(commits(lake, FEATURES_LOANS), datetime(2000, 1, 1, tzinfo=UTC)) is None
 
 
-def test_a_review_is_due_a_quarter_after_the_last_look_at_outcomes(batched: World) -> None:
-    looked = newest(commits(batched.lake, MODELS_COMPARISON), NEW)
+def test_a_review_is_due_a_quarter_after_the_last_look_at_outcomes(lake: Lake) -> None:
+    looked = newest(commits(lake, MODELS_COMPARISON), NEW)
     assert looked is not None
     on = looked.written.date()
-    row = inventory_with_cards(batched.lake, on)[f"posterior application of {NEW}"]
+    carded(lake, on)
+    row = taken(lake, today=on)[f"posterior application of {NEW}"]
     assert (row["last_validated"], row["review_due"]) == (on, on + timedelta(days=91))
     assert (row["review_trigger"], row["review_now"], row["has_card"], row["card"]) == (
         "quarterly date",
@@ -159,34 +168,20 @@ def test_a_review_is_due_a_quarter_after_the_last_look_at_outcomes(batched: Worl
         True,
         None,
     )
-    late = taken(batched.lake, today=on + timedelta(days=91))[f"logistic application of {NEW}"]
+    late = taken(lake, today=on + timedelta(days=91))[f"logistic application of {NEW}"]
     assert (late["review_trigger"], late["review_now"]) == ("quarterly date", True)
 
 
-def inventory_with_cards(lake: Lake, today: date) -> dict[str, dict[str, object]]:
-    """The inventory of a copy in which every posterior has a card; the lake itself stays as it is."""
-    import shutil
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        shutil.copytree(lake.root, f"{folder}/lake")
-        copy = Lake(f"{folder}/lake")
-        carded(copy, today)
-        return taken(copy, today=today)
-
-
 def carded(lake: Lake, today: date) -> None:
-    from creditrisk_assets.contracts import MONITORING_MODEL_CARDS
-
     rows = rows_of_cards(write_cards(lake, VALUES, None, "team:x", today))
     lake.overwrite(MONITORING_MODEL_CARDS, rows, list(MODEL_DATES))
 
 
-def test_without_a_card_that_is_what_opens_the_review(batched: World) -> None:
-    row = taken(batched.lake)[f"posterior application of {NEW}"]
+def test_without_a_card_that_is_what_opens_the_review(plain: World) -> None:
+    row = taken(plain.lake)[f"posterior application of {NEW}"]
     assert (row["review_trigger"], row["review_now"], row["has_card"]) == ("card", True, False)
     assert row["review_reading"] == row["card"] == f"it has no card: materialise monitoring/model_cards of {NEW}"
-    retired = taken(batched.lake)[f"posterior application_with_price of {OLD}"]
+    retired = taken(plain.lake)[f"posterior application_with_price of {OLD}"]
     assert (retired["card"], retired["review_trigger"]) == (row["card"].replace(f"{NEW}", f"{OLD}"), None)  # type: ignore[union-attr]
 
 
@@ -237,8 +232,8 @@ def test_an_empty_lake_has_rules_and_no_models(tmp_path: Path) -> None:
     assert commits(Lake(str(tmp_path / "lake")), MODELS_MOMENTS) == []
 
 
-def test_the_asset_writes_what_the_function_says(batched: World, tmp_path: Path) -> None:
-    world = batched.copy(tmp_path)
+def test_the_asset_writes_what_the_function_says(plain: World, tmp_path: Path) -> None:
+    world = plain.copy(tmp_path)
     world.run("key:monitoring/model_cards", *MODEL_DATES)
     result = world.run("key:monitoring/inventory", FIRST)
     assert result.success

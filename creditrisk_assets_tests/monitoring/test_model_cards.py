@@ -23,6 +23,7 @@ from creditrisk_assets.models.registry.record import Model
 from creditrisk_assets.monitoring.card_check import problems
 from creditrisk_assets.resources.environments import Settings
 from creditrisk_assets_tests.monitoring.test_document import HOSTILE, Seen
+from creditrisk_assets_tests.monitoring.unmonitored import unmonitored
 from creditrisk_assets_tests.world import FIRST, LAST, MODEL_DATES, World, checked
 
 CARDS, CHECK = "key:monitoring/model_cards", "every_model_has_a_card"
@@ -37,7 +38,7 @@ TITLES = [
 @pytest.fixture(scope="module")
 def carded(batched: World, tmp_path_factory: pytest.TempPathFactory) -> World:
     """Monitored, then every posterior described."""
-    world = batched.copy(tmp_path_factory.mktemp("carded"))
+    world = unmonitored(batched, tmp_path_factory.mktemp("carded"))
     world.run("key:monitoring/performance or key:monitoring/calibration or key:monitoring/rule_agreement", FIRST, LAST)
     result = world.run(CARDS, *MODEL_DATES)
     event, _ = [one for one in result.get_asset_materialization_events() if one.asset_key]  # one a model date
@@ -122,7 +123,7 @@ def test_the_html_holds_its_plots_and_no_address(carded: World) -> None:
 
 
 def test_before_anything_was_monitored_the_card_says_so(batched: World, tmp_path: Path) -> None:
-    plain = batched.copy(tmp_path)
+    plain = unmonitored(batched, tmp_path)
     plain.run(CARDS, NEW.model_date)
     text = card_of(plain, NEW)["markdown"]
     for said in (
@@ -164,7 +165,7 @@ def test_a_card_of_an_older_version_fails_the_check_though_the_draws_are_the_sam
 
 
 def test_a_lake_without_cards_fails_and_one_without_posteriors_passes(batched: World, tmp_path: Path) -> None:
-    plain = batched.copy(tmp_path / "plain")
+    plain = unmonitored(batched, tmp_path / "plain")
     plain.run("key:monitoring/inventory", FIRST, fails=True)
     assert missing(plain).count("it has no card") == 4
     empty = World(tmp_path / "empty", None)
