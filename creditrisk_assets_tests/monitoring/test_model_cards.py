@@ -1,7 +1,5 @@
 """monitoring/model_cards of a batch: what they say, and the check that no good posterior is without one."""
 
-from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -12,10 +10,12 @@ from creditrisk_assets.cli import main
 from creditrisk_assets.contracts import (
     MODELS_COMPARISON,
     MODELS_DIAGNOSTICS,
-    MODELS_MOMENTS,
     MODELS_POSTERIOR,
+    MONITORING_CHALLENGER,
+    MONITORING_DRIFT,
     MONITORING_MODEL_CARDS,
     MONITORING_PERFORMANCE,
+    MONITORING_POPULATION,
 )
 from creditrisk_assets.models.registry.frozen import digest, rows_of
 from creditrisk_assets.models.registry.promoting import Proposal, promote
@@ -23,7 +23,7 @@ from creditrisk_assets.models.registry.record import Model
 from creditrisk_assets.monitoring.card_check import problems
 from creditrisk_assets.resources.environments import Settings
 from creditrisk_assets_tests.monitoring.test_document import HOSTILE, Seen
-from creditrisk_assets_tests.monitoring.unmonitored import unmonitored
+from creditrisk_assets_tests.monitoring.unmonitored import shifted, trained_anew, unmonitored
 from creditrisk_assets_tests.world import FIRST, LAST, MODEL_DATES, World, checked
 
 CARDS, CHECK = "key:monitoring/model_cards", "every_model_has_a_card"
@@ -58,17 +58,6 @@ def missing(world: World) -> str:
     """What the check says is wrong; empty when it passes."""
     figures = checked(world, CHECK, "monitoring/inventory", FIRST)
     return "" if figures is None else str(figures["failed"])
-
-
-def trained_anew(world: World, day: date, change: Callable[[pl.DataFrame], pl.DataFrame] = lambda rows: rows) -> None:
-    """The posteriors of a model date written once more, changed or not."""
-    for table in (MODELS_POSTERIOR, MODELS_MOMENTS, MODELS_DIAGNOSTICS):
-        world.lake.overwrite(table, change(world.only(table, day)) if table is MODELS_POSTERIOR else
-                             world.only(table, day), [day])  # fmt: skip
-
-
-def shifted(rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.with_columns(pl.col("value") + 0.01)
 
 
 def card_of(world: World, model: Model) -> dict[str, str]:
@@ -133,6 +122,24 @@ def test_before_anything_was_monitored_the_card_says_so(batched: World, tmp_path
     ):
         assert said in text
     assert "Vintages scored: 1 (2016-04 to 2016-04)." in text
+
+
+def test_drift_and_the_challenger_are_told_once_they_are_monitored(world: World) -> None:
+    world.run("key:monitoring/drift or key:monitoring/population or key:monitoring/challenger", NEW.model_date)
+    world.run(CARDS, NEW.model_date)
+    text = card_of(world, NEW)["markdown"]
+    worst = world.only(MONITORING_DRIFT, NEW.model_date).sort("psi", descending=True).row(0, named=True)
+    assert (
+        f"| {worst['feature']} | 2016-04 | {worst['psi']:.3f} | {worst['psi_high']:.3f} | {worst['verdict']} |" in text
+    )
+    (tested,) = world.only(MONITORING_POPULATION, NEW.model_date).to_dicts()
+    told_apart = int(tested["distinguishable"])
+    assert f"A classifier tells {told_apart} of 1 vintages from the window; largest AUC {tested['auc']:.3f}." in text
+    (both,) = world.only(MONITORING_CHALLENGER, NEW.model_date).to_dicts()
+    priced = card_of(world, Model("application_with_price", NEW.model_date))["markdown"]
+    for card in (text, priced):
+        assert f"Decided otherwise: {both['differing']:.1%} of {both['loans']:,} loans." in card
+    assert "It has scored no vintage: not monitored yet." in priced
 
 
 def test_without_its_card_a_model_fails_the_check_by_name(world: World) -> None:
