@@ -59,6 +59,12 @@ def _told(source: Table | None) -> list[str]:
     return told
 
 
+def nothing_yet(why: str, *tables: Table) -> None:
+    """A card without figures: why, and what to materialise."""
+    names = " and ".join(table.name for table in tables)
+    st.info(f"{why} `make demo` fills it; in the Dagster UI materialize {names}.", icon=":material/hourglass_empty:")
+
+
 def leave_for(path: str, **query: str) -> NoReturn:
     """Open another page, out of a fragment that looks again by itself.
 

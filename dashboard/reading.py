@@ -1,15 +1,25 @@
 """The tables of the lake and PostgreSQL, one handle for all visitors of the process."""
 
+from collections.abc import Callable, Hashable
 from datetime import date
+from typing import TypeVar
 
 import polars as pl
 import streamlit as st
 
-from creditrisk_assets.contracts import MODELS_DIAGNOSTICS, SCORES_LOANS
+from creditrisk_assets.columns import Table
+from creditrisk_assets.contracts import (
+    MODELS_DIAGNOSTICS,
+    MONITORING_MODEL_CARDS,
+    PORTFOLIO_EXPECTED_LOSS,
+    SCORES_LOANS,
+)
 from creditrisk_assets.resources import environments
 from creditrisk_assets.resources.delta import Lake
 from creditrisk_assets.resources.environments import Settings
 from creditrisk_assets.serving.tables import ServedTables
+
+T = TypeVar("T")
 
 
 @st.cache_resource(show_spinner=False)
@@ -33,6 +43,59 @@ def model_version() -> date | None:
     good = known.filter(known["passed"] & (known["feature_set"] == settings().feature_set))
     newest = good["model_date"].max()
     return newest if isinstance(newest, date) else None
+
+
+def made(make: Callable[..., T], table: Table, *arguments: Hashable) -> T:
+    """What `make` makes of a small table, kept by version; of one without rows while it was never written."""
+    served = tables()
+    if served.exists(table):
+        return served.derived(make, (table,), *arguments)
+    return make(pl.DataFrame(schema=table.schema), *arguments)
+
+
+def frame(table: Table) -> pl.DataFrame:
+    """All rows of a small table; none while it was never written."""
+    served = tables()
+    return served.frame(table) if served.exists(table) else pl.DataFrame(schema=table.schema)
+
+
+def posterior_behind(day: date) -> date | None:
+    """As-of date of the posterior behind portfolio/expected_loss of a reporting date; None where it is not there."""
+    served = tables()
+    return (
+        _posterior_behind(day, served.version(PORTFOLIO_EXPECTED_LOSS))
+        if served.exists(PORTFOLIO_EXPECTED_LOSS)
+        else None
+    )
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _posterior_behind(day: date, version: int) -> date | None:
+    rows = tables().rows(PORTFOLIO_EXPECTED_LOSS, pl.col("model_date") == day, ("posterior_date",))
+    found = rows["posterior_date"].max()
+    return found if isinstance(found, date) else None
+
+
+def card(feature_set: str) -> dict[str, object] | None:
+    """The newest model card of a feature set without its text: the posterior of the lake rather than one promoted."""
+    served = tables()
+    if not served.exists(MONITORING_MODEL_CARDS):
+        return None
+    return _card(feature_set, served.version(MONITORING_MODEL_CARDS))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _card(feature_set: str, version: int) -> dict[str, object] | None:
+    names = ("model_date", "feature_set", "posterior", "promoted", "role", "owner")
+    rows = tables().rows(MONITORING_MODEL_CARDS, pl.col("feature_set") == feature_set, names)
+    newest = rows.sort("model_date", "promoted", descending=[True, False])
+    return newest.row(0, named=True) if newest.height else None
+
+
+def card_html(told: dict[str, object]) -> str:
+    """The HTML of a card that `card` found; read when it is asked for, because cards hold pictures."""
+    mine = pl.all_horizontal(pl.col(name) == told[name] for name in ("model_date", "feature_set", "posterior"))
+    return str(tables().rows(MONITORING_MODEL_CARDS, mine, ("html",))["html"][0])
 
 
 def riskiest(decision: str, most: int) -> pl.DataFrame:

@@ -1,24 +1,12 @@
 """What a risk committee reads: an indicator, its reading, the limits, and a colour."""
 
-from dataclasses import astuple, dataclass
-from typing import Literal
+from dataclasses import astuple
 
 import polars as pl
 
 from creditrisk_assets.models.artifacts import LEAST, MOST
-
-Status = Literal["green", "amber", "red", "unknown"]
-
-
-@dataclass(frozen=True)
-class Reading:
-    """One line of the committee's table; `limits` says in words where green and amber end."""
-
-    indicator: str
-    reading: str
-    limits: str
-    status: Status
-
+from creditrisk_assets.serving.indicators import Reading, Status, at_least
+from creditrisk_assets.serving.watching import watched
 
 AUC = (0.65, 0.60)
 AHEAD = (0.0, -0.01)
@@ -31,25 +19,26 @@ VINTAGES_INSIDE = (0.75, 0.60)
 
 
 def committee(
-    compared: pl.DataFrame, calibrated: pl.DataFrame, diagnosed: pl.DataFrame, foretold: pl.DataFrame
+    compared: pl.DataFrame,
+    calibrated: pl.DataFrame,
+    diagnosed: pl.DataFrame,
+    foretold: pl.DataFrame,
+    drift: pl.DataFrame,
+    performance: pl.DataFrame,
+    agreement: pl.DataFrame,
 ) -> pl.DataFrame:
-    """indicator, reading, limits, status (green, amber, red, unknown) from the tables of `health`, worst first.
+    """indicator, reading, limits, status (green, amber, red, unknown), worst first.
 
-    A table without rows makes its indicators unknown; drift is unknown until it is monitored.
+    From the tables of `health`, and rows of monitoring/drift, /performance and /rule_agreement; one without rows makes
+    its indicators unknown.
     """
     lines = [
         *_ranking(compared), _level(calibrated), _bands(calibrated), _vintages(foretold), *_sampler(diagnosed),
-        Reading("Drift of features (PSI)", "not computed yet", "green below 0.10, amber below 0.25", "unknown"),
+        *watched(drift, performance, agreement),
     ]  # fmt: skip
     order = pl.Enum(["red", "amber", "unknown", "green"])
     frame = pl.DataFrame([astuple(line) for line in lines], schema=list(Reading.__dataclass_fields__), orient="row")
     return frame.with_columns(pl.col("status").cast(order)).sort("status", maintain_order=True)
-
-
-def _least(value: float | None, limits: tuple[float, float]) -> Status:
-    if value is None:
-        return "unknown"
-    return "green" if value >= limits[0] else "amber" if value >= limits[1] else "red"
 
 
 def _ranking(compared: pl.DataFrame) -> list[Reading]:
@@ -60,11 +49,11 @@ def _ranking(compared: pl.DataFrame) -> list[Reading]:
     return [
         Reading(
             "Ranking out of time (AUC)", "no comparison yet" if mine is None else f"{mine:.3f}",
-            f"green from {AUC[0]:.2f}, amber from {AUC[1]:.2f}", _least(mine, AUC),
+            f"green from {AUC[0]:.2f}, amber from {AUC[1]:.2f}", at_least(mine, AUC),
         ),
         Reading(
             "Against the logistic benchmark (AUC)", "no comparison yet" if ahead is None else f"{ahead:+.3f}",
-            f"green from {AHEAD[0]:g}, amber from {AHEAD[1]:+.2f}", _least(ahead, AHEAD),
+            f"green from {AHEAD[0]:g}, amber from {AHEAD[1]:+.2f}", at_least(ahead, AHEAD),
         ),
     ]  # fmt: skip
 
@@ -87,14 +76,14 @@ def _bands(calibrated: pl.DataFrame) -> Reading:
     limits = f"green from {BANDS_INSIDE[0]:.0%} of the bands, amber from {BANDS_INSIDE[1]:.0%}"
     reading = f"{inside} of {count}" if count else "no matured loan"
     return Reading("Bands whose PD lies in the observed interval", reading, limits,
-                   _least(inside / count if count else None, BANDS_INSIDE))  # fmt: skip
+                   at_least(inside / count if count else None, BANDS_INSIDE))  # fmt: skip
 
 
 def _vintages(foretold: pl.DataFrame) -> Reading:
     count, inside = foretold.height, int(foretold["inside"].sum())
     limits = f"green from {VINTAGES_INSIDE[0]:.0%} of the vintages, amber from {VINTAGES_INSIDE[1]:.0%}"
     return Reading("Vintages foretold by all others", f"{inside} of {count}" if count else "no backtest yet", limits,
-                   _least(inside / count if count else None, VINTAGES_INSIDE))  # fmt: skip
+                   at_least(inside / count if count else None, VINTAGES_INSIDE))  # fmt: skip
 
 
 def _sampler(diagnosed: pl.DataFrame) -> list[Reading]:

@@ -42,7 +42,7 @@ def test_the_overview_shows_the_figures_of_the_scored_loans(opening: Opening, ba
     assert shown["Mean PD, 12 months"] == f"{100 * scored['pd'].mean():.2f} %"  # type: ignore[operator]
     approved = scored.filter(pl.col("decision") == "approve").height / scored.height
     assert shown["Approved"] == f"{100 * approved:.1f} %"
-    assert written(page).count("90 % credible") == 2
+    assert written(page).count("90 % credible") == 2 + 4  # of the selection, and of the whole book below
     assert page.dataframe[0].value["loans"].sum() == scored.height
 
 
@@ -70,7 +70,8 @@ def test_a_selection_without_a_scored_loan_says_so(opening: Opening, batched: Wo
     page = opening("overview", Path(batched.lake.root), asked={"from": "2014-01", "to": "2014-02"})
     assert not page.exception
     assert "No scored loan is selected" in written(page)
-    assert not page.metric
+    assert "Exposure" not in metrics(page)
+    assert all(label.startswith(("Book:", "Allowance", "VaR")) for label in metrics(page))
 
 
 def test_a_filter_changes_the_figures(opening: Opening, batched: World) -> None:

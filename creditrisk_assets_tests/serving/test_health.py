@@ -3,7 +3,15 @@
 import polars as pl
 import pytest
 
-from creditrisk_assets.contracts import MODELS_BACKTEST, MODELS_COMPARISON, MODELS_DIAGNOSTICS, SERVING_SEGMENTS
+from creditrisk_assets.contracts import (
+    MODELS_BACKTEST,
+    MODELS_COMPARISON,
+    MODELS_DIAGNOSTICS,
+    MONITORING_DRIFT,
+    MONITORING_PERFORMANCE,
+    MONITORING_RULE_AGREEMENT,
+    SERVING_SEGMENTS,
+)
 from creditrisk_assets.models.artifacts import predictive
 from creditrisk_assets.serving import health
 from creditrisk_assets.serving.committee import committee
@@ -14,12 +22,15 @@ FEATURES = "application"
 
 @pytest.fixture(scope="module")
 def tables(batched: World) -> dict[str, pl.DataFrame]:
-    """The four tables of the committee."""
+    """The tables of the committee."""
     return {
         "compared": health.comparison(batched.rows(MODELS_COMPARISON), FEATURES),
         "calibrated": health.calibration(batched.rows(SERVING_SEGMENTS)),
         "diagnosed": health.diagnostics(batched.rows(MODELS_DIAGNOSTICS), FEATURES),
         "foretold": health.foretold(batched.rows(MODELS_BACKTEST), FEATURES),
+        "drift": batched.rows(MONITORING_DRIFT),
+        "performance": batched.rows(MONITORING_PERFORMANCE),
+        "agreement": batched.rows(MONITORING_RULE_AGREEMENT),
     }
 
 
@@ -90,9 +101,11 @@ def test_vintages_are_counted_inside_as_the_check_of_the_backtest_does(
 def test_the_committee_reads_every_indicator_worst_first(tables: dict[str, pl.DataFrame]) -> None:
     found = committee(**tables)
     assert found["status"].is_sorted()
-    assert found.height == 8
+    assert found.height == 11
     assert found["indicator"].is_unique().all()
-    assert status(tables, "Drift of features (PSI)") == "unknown"
+    assert "unknown" not in found["status"]
+    unwatched = tables | {"drift": tables["drift"].clear()}
+    assert status(unwatched, "Drift of features (PSI)") == "unknown"
 
 
 @pytest.mark.parametrize(("auc", "colour"), [(0.65, "green"), (0.649, "amber"), (0.599, "red")])

@@ -1,12 +1,17 @@
 """Model health: can the model be believed, for a validator and for a committee."""
 
-from collections.abc import Callable
-
 import polars as pl
 import streamlit as st
 
-from creditrisk_assets.columns import Table
-from creditrisk_assets.contracts import MODELS_BACKTEST, MODELS_COMPARISON, MODELS_DIAGNOSTICS, SERVING_SEGMENTS
+from creditrisk_assets.contracts import (
+    MODELS_BACKTEST,
+    MODELS_COMPARISON,
+    MODELS_DIAGNOSTICS,
+    MONITORING_DRIFT,
+    MONITORING_PERFORMANCE,
+    MONITORING_RULE_AGREEMENT,
+    SERVING_SEGMENTS,
+)
 from creditrisk_assets.serving import health
 from creditrisk_assets.serving.committee import committee
 from creditrisk_assets.serving.wording import spelled
@@ -14,6 +19,11 @@ from dashboard import reading
 from dashboard.charts import health as charts
 from dashboard.filters import BIND
 from dashboard.page import downloads, page, theme
+from dashboard.sections.cards import model_card
+from dashboard.sections.drift import drift
+from dashboard.sections.observed import by_vintage, observed
+from dashboard.sections.rivals import rivals
+from dashboard.sections.rules import rules
 from dashboard.tables import BAD, GOOD, UNKNOWN, WARNING, count, heading, in_percent, marks, share, table
 from dashboard.wording import counted, percent
 
@@ -25,13 +35,16 @@ MEASURES = {label: name for name, label in health.MEASURES.items()}
 Number = st.column_config.NumberColumn
 
 
-def _committee(rows: pl.DataFrame) -> None:
+SECTIONS = ("Performance", "Calibration", "Drift", "Rules", "Challenger")
+
+
+def _committee(rows: pl.DataFrame, feature_set: str) -> None:
     worst = str(rows["status"][0])
     st.markdown("**For the committee**, worst first")
     columns = {
         "status": marks("Status", STATUS, 110),
-        "indicator": st.column_config.TextColumn("Indicator"),
-        "reading": st.column_config.TextColumn("Reading"),
+        "indicator": st.column_config.TextColumn("Indicator", width=275),
+        "reading": st.column_config.TextColumn("Reading", width=225),
         "limits": st.column_config.TextColumn("Limits"),
     }
     table(
@@ -39,8 +52,11 @@ def _committee(rows: pl.DataFrame) -> None:
         columns,
         key="committee",
         alt=f"Indicators with their limits; the worst is {worst}",
+        height="content",
     )
-    downloads(rows.with_columns(pl.col("status").cast(pl.String)), "committee")
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        downloads(rows.with_columns(pl.col("status").cast(pl.String)), "committee")
+        model_card(feature_set)
 
 
 def _compared(found: pl.DataFrame) -> None:
@@ -95,11 +111,6 @@ def _foretold(found: pl.DataFrame) -> None:
     )  # fmt: skip
 
 
-def _drift() -> None:
-    st.markdown("**Drift** of features and scores (PSI)")
-    st.info("Not computed yet: drift appears here once features are monitored.", icon=":material/hourglass_empty:")
-
-
 def _newest(found: pl.DataFrame) -> None:
     rows = health.newest(found)
     if rows.is_empty():
@@ -146,12 +157,25 @@ def _diagnosed(rows: pl.DataFrame) -> None:
     downloads(rows, "diagnostics")
 
 
-def _of(make: Callable[..., pl.DataFrame], table: Table, *arguments: str) -> pl.DataFrame:
-    """What `make` makes of a table; of one without rows while it was never written."""
-    served = reading.tables()
-    if served.exists(table):
-        return served.derived(make, (table,), *arguments)
-    return make(pl.DataFrame(schema=table.schema), *arguments)
+def _performance(compared: pl.DataFrame, calibrated: pl.DataFrame, diagnosed: pl.DataFrame) -> None:
+    left, right = st.columns(2, gap="small")
+    with left.container(border=True, height="stretch", gap="xsmall"):
+        _compared(compared)
+    with right.container(border=True, height="stretch", gap="xsmall"):
+        _calibrated(calibrated)
+    with st.container(border=True, gap="xsmall"):
+        _newest(compared)
+        _diagnosed(diagnosed)
+
+
+def _calibration(foretold: pl.DataFrame) -> None:
+    left, right = st.columns([3, 2], gap="small")
+    with left.container(border=True, height="stretch", gap="xsmall"):
+        observed()
+    with right.container(border=True, height="stretch", gap="xsmall"):
+        _foretold(foretold)
+    with st.container(border=True, gap="xsmall"):
+        by_vintage()
 
 
 with page("Model health", MODELS_DIAGNOSTICS):
@@ -160,22 +184,19 @@ with page("Model health", MODELS_DIAGNOSTICS):
         "Features", names, default=names[0], required=True, key="features", format_func=spelled,
         label_visibility="collapsed", **BIND,
     ) or names[0]  # fmt: skip
-    compared = _of(health.comparison, MODELS_COMPARISON, feature_set)
-    calibrated = _of(health.calibration, SERVING_SEGMENTS)
-    diagnosed = _of(health.diagnostics, MODELS_DIAGNOSTICS, feature_set)
-    foretold = _of(health.foretold, MODELS_BACKTEST, feature_set)
+    compared = reading.made(health.comparison, MODELS_COMPARISON, feature_set)
+    calibrated = reading.made(health.calibration, SERVING_SEGMENTS)
+    diagnosed = reading.made(health.diagnostics, MODELS_DIAGNOSTICS, feature_set)
+    foretold = reading.made(health.foretold, MODELS_BACKTEST, feature_set)
+    monitored = (reading.frame(one) for one in (MONITORING_DRIFT, MONITORING_PERFORMANCE, MONITORING_RULE_AGREEMENT))
     with st.container(border=True, gap="xsmall"):
-        _committee(committee(compared, calibrated, diagnosed, foretold))
-    left, right = st.columns(2, gap="small")
-    with left.container(border=True, height="stretch", gap="xsmall"):
-        _compared(compared)
-    with right.container(border=True, height="stretch", gap="xsmall"):
-        _calibrated(calibrated)
-    left, right = st.columns(2, gap="small")
-    with left.container(border=True, height="stretch", gap="xsmall"):
-        _foretold(foretold)
-    with right.container(border=True, height="stretch", gap="xsmall"):
-        _drift()
-    with st.container(border=True, gap="xsmall"):
-        _newest(compared)
-        _diagnosed(diagnosed)
+        _committee(committee(compared, calibrated, diagnosed, foretold, *monitored), feature_set)
+    tabs = st.tabs(SECTIONS, key="section", bind="query-params")
+    for tab, section in zip(
+        tabs,
+        (lambda: _performance(compared, calibrated, diagnosed), lambda: _calibration(foretold), drift, rules, rivals),
+        strict=True,
+    ):
+        if tab.open:  # only what is looked at is drawn
+            with tab:
+                section()

@@ -12,6 +12,7 @@ from dashboard.charts import portfolio as charts
 from dashboard.figures import KeyFigure, key_figures
 from dashboard.filters import BIND, months, of_the_book
 from dashboard.page import downloads, page
+from dashboard.sections.losses import what_can_be_lost
 from dashboard.tables import bar, count, dollars, heading, in_percent, share, table
 from dashboard.wording import counted, credible, money, percent, points, relative
 
@@ -149,3 +150,4 @@ with page("Overview", SERVING_SEGMENTS):
         else:
             st.info("No scored loan is selected: widen the vintages, terms or purposes.",
                     icon=":material/filter_alt_off:")  # fmt: skip
+    what_can_be_lost()
