@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
-import dagster as dg
-import numpy as np
 import polars as pl
 import pytest
 
@@ -159,8 +157,15 @@ def test_the_choices_in_force_are_those_of_the_setting(
 
 def test_an_empty_lake_has_empty_tables(tmp_path: Path) -> None:
     world = World(tmp_path, None)
-    with dg.DagsterInstance.ephemeral() as instance:
-        world.run("group:raw or group:features", DATES[0], instance=instance)
-        world.run(PROVISIONS, DATES[0])
+    world.run(PROVISIONS, DATES[0])
     assert world.rows(PORTFOLIO_STAGES).is_empty()
-    assert np.abs(world.rows(PORTFOLIO_MOVEMENTS)["gross"].to_numpy()).sum() == 0
+    assert world.rows(PORTFOLIO_MOVEMENTS).select(pl.col("loans", "gross", "allowance").abs().sum()).row(0) == (0, 0, 0)
+
+
+def test_a_book_without_loans_closes_with_nothing(world: World) -> None:
+    features = world.rows(FEATURES_LOANS)
+    world.lake.overwrite(FEATURES_LOANS, features[:0], features["vintage"].unique().to_list())
+    world.run(PROVISIONS, DATES[0], DATES[1])
+    assert world.only(PORTFOLIO_STAGES, *DATES[:2]).is_empty()
+    closing = world.only(PORTFOLIO_MOVEMENTS, DATES[1]).filter(movement="closing")
+    assert closing.select("loans", "gross", "allowance_high").rows() == [(0, 0.0, 0.0)] * 3
