@@ -23,7 +23,7 @@ from creditrisk_assets.contracts import (
 from creditrisk_assets.models.outcomes import NothingToLearnError, training_vintages
 from creditrisk_assets.models.registry.automation import PROMOTIONS
 from creditrisk_assets.models.rules.automation import RULES, apply_rules
-from creditrisk_assets.monitoring.automation import monitor_vintages, report_models
+from creditrisk_assets.monitoring.automation import follow_vintages, monitor_vintages, report_models
 from creditrisk_assets.partitions import KEY_FORMAT, model_dates, vintages
 from creditrisk_assets.portfolio.automation import value_portfolio
 from creditrisk_assets.resources.environments import add_months, settings
@@ -234,6 +234,7 @@ JOBS = (
     monitor_vintages,
     value_portfolio,
     report_models,
+    follow_vintages,
     aggregate_vintages,
     aggregate_stream,
     batch,

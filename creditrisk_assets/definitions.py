@@ -12,6 +12,7 @@ from creditrisk_assets.models.registry import assets as registry
 from creditrisk_assets.models.registry import automation as registry_automation
 from creditrisk_assets.models.rules import assets as rules
 from creditrisk_assets.monitoring import assets as monitoring
+from creditrisk_assets.monitoring import automation as monitoring_automation
 from creditrisk_assets.monitoring import checks as monitoring_checks
 from creditrisk_assets.monitoring import sensors as monitoring_sensors
 from creditrisk_assets.portfolio import assets as portfolio
@@ -40,7 +41,7 @@ def build_defs(*, resource_overrides: Mapping[str, object] | None = None) -> dg.
             streaming_automation.keep_stream_quick,
             streaming_automation.score_in_shadow,
         ],
-        schedules=streaming_automation.SCHEDULES,
+        schedules=[*streaming_automation.SCHEDULES, *monitoring_automation.SCHEDULES],
         sensors=[sensors.landing, streaming_sensors.events, serving_sensors.stream_totals, monitoring_sensors.alerts],
         resources={**resources_for(settings()), **(resource_overrides or {})},
         executor=dg.in_process_executor,

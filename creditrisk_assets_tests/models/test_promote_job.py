@@ -66,7 +66,6 @@ def test_a_run_with_a_reason_promotes_and_its_table_keeps_the_contract(world: Wo
         ({"reason": "because"}, "The reason has 7 characters: write 10 to 2,000"),
         ({"model_date": "spring"}, "model_date is 'spring': write it as 2016-04-01"),
         ({"model_date": "2011-01-01"}, "materialise models/posterior of 2011-01-01 first"),
-        ({"feature_set": "application"}, "application of 2016-04-01 is the champion already"),
         ({"promoted_by": " "}, "set promoted_by"),
     ],
 )

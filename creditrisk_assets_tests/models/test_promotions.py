@@ -102,9 +102,15 @@ def test_a_run_that_is_tried_again_counts_once(lake: Lake) -> None:
         made(lake, PRICED)
 
 
-def test_what_is_champion_already_is_refused(lake: Lake) -> None:
+def test_the_posterior_that_decides_by_default_is_pinned_by_a_first_promotion(lake: Lake) -> None:
+    made(lake, NEW)
+    (pinned,) = promotions(lake)
+    assert (pinned.model, pinned.previous) == (NEW, NEW)
     with pytest.raises(PromotionError, match="application of 2016-04-01 is the champion already"):
-        made(lake, NEW)
+        made(lake, NEW, "run-2")
+
+
+def test_what_is_champion_already_is_refused(lake: Lake) -> None:
     made(lake, PRICED)
     with pytest.raises(PromotionError, match="application_with_price of 2016-04-01 is the champion already"):
         made(lake, PRICED, "run-2")

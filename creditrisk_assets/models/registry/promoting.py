@@ -109,8 +109,8 @@ def _good(lake: Lake) -> str:
 
 
 def _refuse_champion(model: Model, current: Model | None, known: list[Promotion], posterior: str) -> None:
-    trained_anew = bool(known) and known[-1].posterior != posterior
-    if model == current and not trained_anew:
+    """The newest good posterior, which decides while nobody was promoted, may be pinned by a first promotion."""
+    if known and model == current and known[-1].posterior == posterior:
         raise PromotionError(f"{model} is the champion already: there is nothing to promote")
 
 
