@@ -33,21 +33,26 @@ def conditional_pd(pd: Real, correlation: Real, factor: Real) -> NDArray[np.floa
 def loss_quantile(pd: Real, loss_given_default: Real, correlation: Real, level: Real) -> NDArray[np.float64]:
     """Loss, as a share of exposure, that an even book without limit does not exceed with probability `level`.
 
-    LGD Phi((Phi^-1(PD) + sqrt(rho) Phi^-1(level)) / sqrt(1 - rho)). ValueError as `conditional_pd`.
+    LGD Phi((Phi^-1(PD) + sqrt(rho) Phi^-1(level)) / sqrt(1 - rho)). ValueError as `conditional_pd`, and for an LGD or
+    a level outside 0..1.
     """
     from scipy.special import ndtri
 
+    _refuse_shares(loss_given_default, level)
     return np.asarray(loss_given_default * conditional_pd(pd, correlation, -ndtri(level)), np.float64)
 
 
 def loss_probability(loss: Real, pd: Real, loss_given_default: Real, correlation: Real) -> NDArray[np.float64]:
     """Probability that the book loses at most `loss`, a share of exposure: the inverse of `loss_quantile`.
 
-    ValueError as `conditional_pd`, and for a correlation of 0, where the loss is certain.
+    ValueError as `conditional_pd`, and for a correlation or an LGD of 0, where the loss is certain.
     """
     from scipy.special import ndtr, ndtri
 
     _refuse(pd, correlation)
+    _refuse_shares(loss_given_default)
+    if np.any(np.asarray(loss_given_default) <= 0):
+        raise ValueError("loss given default is 0: nothing is ever lost, and that is certain")
     if np.any(np.asarray(correlation) <= 0):
         raise ValueError("correlation is 0: the loss of an even book without limit is PD times LGD, and certain")
     share = np.clip(np.asarray(loss) / loss_given_default, 0.0, 1.0)
@@ -100,3 +105,10 @@ def _refuse(pd: Real, correlation: Real) -> None:
         raise ValueError("PD must lie between 0 and 1: give it as a fraction, six per cent as 0.06")
     if not np.all((np.asarray(correlation) >= 0) & (np.asarray(correlation) < 1)):
         raise ValueError("correlation must be at least 0 and below 1: Basel's for retail loans are .03 to .16")
+
+
+def _refuse_shares(loss_given_default: Real, level: Real = 0.5) -> None:
+    if not np.all((np.asarray(loss_given_default) >= 0) & (np.asarray(loss_given_default) <= 1)):
+        raise ValueError("loss given default must lie between 0 and 1: give it as a share of the exposure")
+    if not np.all((np.asarray(level) > 0) & (np.asarray(level) < 1)):
+        raise ValueError("level must lie between 0 and 1: write 99.9 per cent as 0.999")

@@ -106,6 +106,10 @@ def test_retail_correlations_run_from_the_highest_to_the_lowest() -> None:
         (lambda: conditional_pd(float("nan"), 0.1, 0.0), "PD must lie between 0 and 1"),
         (lambda: loss_quantile(0.1, 0.5, 1.0, 0.99), "correlation must be at least 0 and below 1"),
         (lambda: loss_probability(0.1, 0.1, 0.5, 0.0), "correlation is 0"),
+        (lambda: loss_quantile(0.1, 0.5, 0.1, 99.9), "write 99.9 per cent as 0.999"),
+        (lambda: capital(0.1, 0.5, 0.1, 1.0), "level must lie between 0 and 1"),
+        (lambda: loss_quantile(0.1, 45, 0.1, 0.999), "loss given default must lie between 0 and 1"),
+        (lambda: loss_probability(0.1, 0.1, 0.0, 0.1), "loss given default is 0"),
         (lambda: implied_correlation(0.1, 0.31), "has at most 0.3"),
     ],
 )
