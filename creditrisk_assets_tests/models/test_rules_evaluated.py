@@ -100,6 +100,12 @@ def test_no_loan_gives_no_row_of_the_declared_types() -> None:
     assert dict(found.schema) == {name: SCORES_RULES.schema[name] for name in found.columns}
 
 
+def test_an_absent_column_is_named() -> None:
+    for loans in (frame([(1.0,) * 5]).drop("interest_rate"), frame([]).lazy().drop("interest_rate")):
+        with pytest.raises(ValueError, match="features/loans has no column 'interest_rate'"):
+            evaluate(RULES, loans)
+
+
 def test_texts_and_bands_are_compared(tmp_path: Path) -> None:
     path = tmp_path / "rules.yaml"
     path.write_text(

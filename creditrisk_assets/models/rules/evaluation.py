@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import polars as pl
 
 from creditrisk_assets.contracts import MISSING_BAND, TIERS
+from creditrisk_assets.models.outcomes import require_columns
 from creditrisk_assets.models.rules.rule_set import (
     BANDED,
     KNOWN,
@@ -30,7 +31,9 @@ def evaluate(rule_set: RuleSet, loans: Frame) -> Frame:
 
     `loans` has the columns `rule_set.features()` of features/loans. Every row gets a tier and bands, whatever
     its values; `rule_reasons` are the names of all conditions that hold, with commas between, null where none does.
+    ValueError names a column that is absent.
     """
+    require_columns(loans.lazy(), tuple(rule_set.features()))
     cleaned, facts, told = _expressions(rule_set)
     return loans.select(cleaned).select(facts).select(told)
 
