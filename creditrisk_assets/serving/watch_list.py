@@ -19,8 +19,9 @@ def flagged_first(rows: pl.DataFrame) -> pl.DataFrame:
 def in_words(rows: pl.DataFrame, overridden: pl.DataFrame, now: datetime) -> pl.DataFrame:
     """One row per row of live_risk, in its order.
 
-    Columns subject, kind, decision, pd, interval, reason, sure, override, event, arrived. `overridden`: the newest
-    override of each subject and kind; one of an earlier decision of the same subject says so.
+    Columns subject, kind, decision, pd, interval, reason, tier, conditions, sure, override, event, arrived; `tier` and
+    `conditions` are what the rules say, empty for customers. `overridden`: the newest override of each subject and
+    kind; one of an earlier decision of the same subject says so.
     """
     marked = rows.join(
         overridden.select("subject", "kind", "overridden", new="decision", at="offset", of="partition", on="topic"),
@@ -40,6 +41,8 @@ def in_words(rows: pl.DataFrame, overridden: pl.DataFrame, now: datetime) -> pl.
         "pd",
         interval=pl.concat_str(percent[0], pl.lit(" to "), percent[1]),
         reason=pl.col("reasons").list.first().replace(words).fill_null("No factor raises it for sure"),
+        tier="tier",
+        conditions=pl.col("rule_reasons").str.replace_all(",", ", ", literal=True),
         sure="decision_probability",
         override=pl.when(mine).then(verdict).otherwise(pl.lit("Earlier: ") + verdict),
         event="as_of",

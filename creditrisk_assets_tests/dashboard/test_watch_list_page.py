@@ -1,13 +1,16 @@
 """The watch list page in every state: filled, filtered, empty, and without PostgreSQL."""
 
+import json
 from collections.abc import Iterator
 
+import polars as pl
 import pytest
 
+from creditrisk_assets.contracts import TIERS
 from creditrisk_assets.serving.live import apply
 from creditrisk_assets.serving.overrides import Decided, record
 from creditrisk_assets.serving.reading import FLAGGED_FIRST
-from creditrisk_assets.serving.wording import VERDICTS
+from creditrisk_assets.serving.wording import KINDS, VERDICTS
 from creditrisk_assets_tests.dashboard.opened import Opening, written
 from creditrisk_assets_tests.serving.databases import Database
 from creditrisk_assets_tests.serving.scored import NOW, Event, held_after, stream
@@ -95,3 +98,25 @@ def test_an_overridden_decision_is_marked(opening: Opening, filled: Database) ->
     page = opening("watch_list", postgres_url=url(filled))
     marked = page.dataframe[0].value.set_index("subject")["override"].dropna()
     assert marked.to_dict() == {subject: VERDICTS[other]}
+
+
+def test_what_the_rules_say_of_applications_stands_beside_the_model(opening: Opening, filled: Database) -> None:
+    page = opening("watch_list", postgres_url=url(filled))
+    assert not page.exception
+    rows = pl.from_pandas(page.dataframe[0].value).select("kind", "subject", "tier", "conditions")
+    live = held_after(MADE).live
+    assert {row["tier"] for row in live.values()} == {*TIERS, None}
+    assert {row[:2]: row[2:] for row in rows.rows()} == {
+        (KINDS[kind], subject): (
+            [row["tier"]] if row["tier"] else None,
+            row["rule_reasons"].replace(",", ", ") if row["rule_reasons"] else None,
+        )
+        for (kind, subject), row in live.items()
+    }
+
+
+def test_columns_of_the_rules_are_left_out_where_only_customers_are_shown(opening: Opening, filled: Database) -> None:
+    whose = {name: opening("watch_list", asked={"kind": LABELS[name]}, postgres_url=url(filled)) for name in LABELS}
+    orders = {name: list(json.loads(page.dataframe[0].proto.columns)) for name, page in whose.items()}
+    assert {"tier", "conditions"} <= set(orders["application"])
+    assert not {"tier", "conditions", "override"} & set(orders["behaviour"])

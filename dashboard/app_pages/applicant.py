@@ -6,6 +6,7 @@ import streamlit as st
 from creditrisk_assets.contracts import DECISIONS, SCORES_LOANS
 from creditrisk_assets.serving import wording
 from creditrisk_assets.serving.applicant import Score, clean, explain, find
+from creditrisk_assets.serving.flags import flags, sentence
 from creditrisk_assets.serving.overrides import in_force
 from dashboard import applicant, live, reading
 from dashboard.figures import KeyFigure, key_figures
@@ -46,6 +47,8 @@ def verdict(score: Score, decided: pl.DataFrame | None) -> None:
         )
         st.caption(f"{about} · model {row['model_date']} · policy {row['policy']}", width="content")
     st.markdown(wording.reasoning(row["decision"], row["decision_probability"], policy))
+    if (flagged := flags(reading.tables(), score)) is not None:
+        st.caption(f":material/flag: {sentence(flagged)} Rules stand beside the model and do not decide.")
 
 
 def figures(row: dict[str, object]) -> list[KeyFigure]:

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from creditrisk_assets.contracts import SCORES_LIVE
+from creditrisk_assets.contracts import SCORES_LIVE, TIERS
 from creditrisk_assets.serving.watch_list import counted, flagged_first, identity, in_words
 from creditrisk_assets.serving.wording import VERDICTS
 from dashboard import live
@@ -18,6 +18,9 @@ MOST = 200
 SHOWN = {"latest": "Latest", "everyone": "Everyone"}
 KINDS = {"application": "Applications", "behaviour": "Customers"}
 COLOURS = ["blue", "orange", "red"]
+TIER_COLOURS = ["gray", "orange", "red"]
+ONLY_IF_ANY = ("tier", "conditions", "override")
+"""Columns that are left out when nobody on screen has them."""
 EVERY = "2s"
 
 
@@ -31,6 +34,10 @@ def columns(highest: float) -> dict[str, Any]:
         "interval": of.TextColumn("90 % credible", width=125),
         "reason": of.TextColumn("Main reason", width=190,
                                 help="The factor that raises the risk most, as far as we are sure"),
+        "tier": of.MultiselectColumn("Rules", options=list(TIERS), color=TIER_COLOURS, width="small",
+                                     help="What the rules make of an application beside the model"),
+        "conditions": of.TextColumn("Rules that hold", width=190,
+                                    help="Conditions of the rules that hold, on the watchlist or not"),
         "override": of.TextColumn("Officer", help="What an officer decided instead", width="small"),
         "sure": share("Sure", told="Probability that the decision is right, rounded down"),
         "kind": of.TextColumn("What", width="small"),
@@ -74,11 +81,13 @@ def board(shown: str, kind: str | None, decision: str | None) -> None:
 
 def _table(rows: pl.DataFrame, words: pl.DataFrame, shown: str) -> None:
     labelled = columns(float(words["pd"].max()))  # type: ignore[arg-type]
-    if words["override"].null_count() == words.height:
-        labelled.pop("override")
+    for name in ONLY_IF_ANY:
+        if words[name].null_count() == words.height:
+            labelled.pop(name)
     # Rounded down, and below 100 %: nobody is that sure, although a float may round to it.
     sure = ((1_000 * pl.col("sure")).floor() / 10).clip(upper_bound=99.9)
-    chips = in_percent(words, "pd").with_columns(pl.concat_list("decision"), sure=sure)
+    tier = pl.when(pl.col("tier").is_not_null()).then(pl.concat_list("tier"))
+    chips = in_percent(words, "pd").with_columns(pl.concat_list("decision"), sure=sure, tier=tier)
     # The key holds who stands where: a click can never open another one than was clicked.
     chosen = st.dataframe(
         chips, column_config=labelled, column_order=list(labelled), hide_index=True, height=560,
