@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from creditrisk_assets.contracts import MODELS_BACKTEST, MODELS_COMPARISON, SERVING_SEGMENTS, TABLES
+from creditrisk_assets.streaming.sensors import events
 from creditrisk_assets_tests.dashboard.opened import Opening, written
 from creditrisk_assets_tests.serving.databases import Database
 from creditrisk_assets_tests.world import World
@@ -119,6 +120,7 @@ def test_a_stream_that_applied_nothing_says_what_to_do(opening: Opening, postgre
     page = opening("pipeline", dagster_url=NOBODY, postgres_url=postgres.url.get_secret_value())
     assert not page.exception
     assert "No event has been applied yet" in written(page)
+    assert f"the sensor `{events.name}` picks them up" in written(page)
 
 
 def test_without_a_lake_every_table_is_missing(opening: Opening) -> None:

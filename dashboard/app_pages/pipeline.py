@@ -85,7 +85,7 @@ def _stream(known: operations.Stream | str) -> None:
         st.warning(known, icon=":material/cloud_off:")
         return
     if known.counters.is_empty():
-        st.info("No event has been applied yet: `creditrisk simulate events` sends some, and the sensor `drain` "
+        st.info("No event has been applied yet: `creditrisk simulate events` sends some, and the sensor `events` "
                 "picks them up.", icon=":material/hourglass_empty:")  # fmt: skip
         return
     columns = {
