@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import polars as pl
 import pytest
 
 import dashboard
@@ -52,3 +53,11 @@ def written(page: "AppTest") -> str:
     parts = [*page.title, *page.header, *page.subheader, *page.markdown, *page.caption, *page.info, *page.warning]
     parts += [*page.error, *page.success]
     return "\n".join(str(part.value) for part in parts)
+
+
+def shown(page: "AppTest", *columns: str) -> pl.DataFrame:
+    """The table on the page that has these columns."""
+    for frame in page.dataframe:
+        if set(columns) <= set(frame.value.columns):
+            return pl.from_pandas(frame.value)
+    raise AssertionError(f"no table with {columns}")

@@ -10,6 +10,7 @@ from creditrisk_assets_tests.streaming.brokers import eventually
 from creditrisk_assets_tests.world import World
 
 PAGES = ("", "vintages", "watch_list", "applicant", "model_health", "pipeline")
+SECTIONS = ("Calibration", "Drift", "Rules", "Challenger")
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +31,33 @@ def test_every_page_fits_its_screen_in_both_themes(
     visitor.shoot(f"{path or 'overview'}_{scheme}_{width}")
     assert visitor.sideways <= 0
     assert "Traceback" not in visitor.text()
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+@pytest.mark.parametrize(
+    ("width", "height", "scheme"), [(1440, 1500, "light"), (1440, 1500, "dark"), (390, 2400, "light")]
+)
+def test_every_section_of_model_health_has_an_address_and_fits(
+    served: Served, visiting: Visiting, section: str, width: int, height: int, scheme: str
+) -> None:
+    visitor = visiting(served.root, width, height, scheme)
+    visitor.open(f"model_health?section={section}")
+    visitor.shoot(f"model_health_{section.lower()}_{scheme}_{width}")
+    assert visitor.page.get_by_role("tab", name=section).get_attribute("aria-selected") == "true"
+    assert visitor.sideways <= 0
+    assert visitor.page.locator("[data-testid=stException]").count() == 0
+
+
+def test_the_whole_overview_fits_a_long_screen(served: Served, visiting: Visiting) -> None:
+    for width, height, scheme in ((1440, 2300, "light"), (1440, 2300, "dark"), (390, 4300, "light")):
+        visitor = visiting(served.root, width, height, scheme)
+        visitor.open()
+        visitor.shoot(f"overview_whole_{scheme}_{width}")
+        assert visitor.sideways <= 0
+        assert visitor.page.get_by_role("heading", name="What can we lose").count() == 1
+        assert (
+            visitor.page.locator("[data-testid=stVegaLiteChart] canvas, [data-testid=stVegaLiteChart] svg").count() == 4
+        )
 
 
 def figure(visitor: Visitor, label: str) -> str:

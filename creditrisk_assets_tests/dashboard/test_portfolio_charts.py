@@ -7,9 +7,14 @@ import altair as alt
 import polars as pl
 import pytest
 
-from creditrisk_assets.contracts import BUCKETS
+from creditrisk_assets.contracts import (
+    BUCKETS,
+    MONITORING_DRIFT,
+    MONITORING_PERFORMANCE,
+    MONITORING_POPULATION,
+)
 from creditrisk_assets.serving.portfolio import BANDS
-from dashboard.charts import health, look, portfolio, vintages
+from dashboard.charts import agreement, drift, health, look, losses, observed, portfolio, vintages
 
 CURVES = ("month", "year", "cohort", "observed", "expected", "low", "high", "loans")
 SPECS: dict[str, tuple[dict[str, Any], set[str]]] = {
@@ -23,6 +28,14 @@ SPECS: dict[str, tuple[dict[str, Any], set[str]]] = {
     "calibration": (health.calibration("light"), {*BANDS.columns, "loans", "defaults", "observed", "low", "high",
                                                   "expected"}),
     "foretold": (health.foretold("light"), {"label", "defaults", "expected", "low", "high", "inside"}),
+    "drift": (drift.heat_map(24, "dark"), {*MONITORING_DRIFT.schema, "name", "label", "rank"}),
+    "population": (drift.population("light"), {*MONITORING_POPULATION.schema, "label", "chance_low", "chance_high",
+                                               "leaned_on"}),
+    "ratio": (observed.ratio(2.0, "light"), {*MONITORING_PERFORMANCE.schema, "label"}),
+    "rules beside": (agreement.beside(), {"what", "who", "value", "low", "high", "events"}),
+    "exceedance": (losses.exceedance(("with", "without"), "light"), {"factor", "loss", "exceeded", "label", "low",
+                                                                     "high"}),
+    "allowance": (losses.allowance("dark"), {"name", "step", "amount", "start", "end", "kind", "left"}),
 }  # fmt: skip
 
 
@@ -62,3 +75,11 @@ def test_bands_and_buckets_stand_in_their_order() -> None:
     assert pl.Series(look.BAND_ORDER).equals(BANDS["pd_range"].rename(""))
     axis = vintages.roll_rates("light")["encoding"]["x"]
     assert axis["sort"] == list(BUCKETS)
+
+
+def test_what_drifted_is_told_apart_by_colour_and_by_shape() -> None:
+    tiles, signs = drift.heat_map(24, "light")["layer"]
+    assert tiles["encoding"]["color"]["scale"]["domain"] == signs["encoding"]["shape"]["scale"]["domain"]
+    for scale in (tiles["encoding"]["color"]["scale"], signs["encoding"]["shape"]["scale"]):
+        assert len(set(scale["range"])) == len(scale["domain"]) == 3
+    assert "stable" in signs["transform"][0]["filter"]

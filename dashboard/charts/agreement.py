@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from dashboard.charts.look import BLUE, LEGEND, ORANGE, Spec, framed, share_axis
+from dashboard.charts.look import BLUE, ORANGE, SHAPED, Spec, framed, share_axis
 
 WHO = {"domain": ["rules", "posterior"], "range": [ORANGE, BLUE]}
 SHAPES = {"domain": ["rules", "posterior"], "range": ["diamond", "circle"]}
@@ -17,7 +17,6 @@ def beside() -> Spec:
     }  # fmt: skip
     offset = {"field": "who", "type": "nominal", "sort": WHO["domain"]}
     who = {"field": "who", "type": "nominal"}
-    legend = {**LEGEND, "symbolType": None}
     tooltip = [
         {"field": "what", "title": "What"},
         {"field": "who", "title": "Of"},
@@ -29,14 +28,14 @@ def beside() -> Spec:
     x = {"type": "quantitative", "scale": {"zero": True}, "axis": {**share_axis("Share, or area"), "format": ".1f"}}
     return framed(
         230,
-        encoding={"y": y, "yOffset": offset, "tooltip": tooltip, "color": {**who, "scale": WHO, "legend": legend}},
+        encoding={"y": y, "yOffset": offset, "tooltip": tooltip, "color": {**who, "scale": WHO, "legend": SHAPED}},
         layer=[
             {"mark": {"type": "rule", "strokeWidth": 2}, "encoding": {"x": {**x, "field": "low"},
                                                                      "x2": {"field": "high"}}},
             {
                 "mark": {"type": "point", "filled": True, "size": 75, "opacity": 1},
                 "encoding": {
-                    "x": {**x, "field": "value"}, "shape": {**who, "scale": SHAPES, "legend": legend},
+                    "x": {**x, "field": "value"}, "shape": {**who, "scale": SHAPES, "legend": SHAPED},
                 },
             },
         ],

@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from dashboard.charts.look import BLUE, GREY, INK, LEGEND, ORANGE, RED, Spec, framed, plain_axis, share_axis
+from dashboard.charts.look import BLUE, GREY, INK, ORANGE, RED, SHAPED, Spec, framed, plain_axis, share_axis
 
 TILE = {"light": "#e7ebef", "dark": "#232d37"}
 """Colour of what has not moved, by theme."""
@@ -22,13 +22,12 @@ def heat_map(features: int, theme: str) -> Spec:
         "axis": {"title": None, "ticks": False, "domain": False, "labelPadding": 6, "labelLimit": 130,
                  "labelOverlap": False, "labelBound": False, "labelFlush": False, "labelFontSize": 11},
     }  # fmt: skip
-    legend = {**LEGEND, "symbolType": None}
     colour = {
-        "field": "verdict", "type": "nominal", "legend": legend,
+        "field": "verdict", "type": "nominal", "legend": SHAPED,
         "scale": {"domain": VERDICTS, "range": [TILE[theme], ORANGE, RED]},
     }  # fmt: skip
     shape = {
-        "field": "verdict", "type": "nominal", "legend": legend,
+        "field": "verdict", "type": "nominal", "legend": SHAPED,
         "scale": {"domain": VERDICTS, "range": ["circle", "triangle-up", "square"]},
     }  # fmt: skip
     tooltip = [
@@ -65,7 +64,7 @@ def population(theme: str) -> Spec:
     axis = share_axis("AUC against the window", format=".2f")
     told = {"domain": [False, True], "range": [BLUE, RED]}
     shapes = {"domain": [False, True], "range": ["circle", "square"]}
-    legend = {**LEGEND, "symbolType": None, "labelExpr": "datum.value ? 'told apart' : 'alike'"}
+    legend = {**SHAPED, "labelExpr": "datum.value ? 'told apart' : 'alike'"}
     tooltip = [
         {"field": "label", "title": "Vintage"},
         {"field": "auc", "title": "AUC", "type": "quantitative", "format": ".3f"},

@@ -18,6 +18,9 @@ LEGEND: Spec = {
     "symbolType": "square", "symbolOpacity": 1, "offset": 4, "padding": 0,
 }  # fmt: skip
 
+SHAPED: Spec = {name: value for name, value in LEGEND.items() if name != "symbolType"}
+"""A legend whose signs have the shapes of the chart."""
+
 
 def framed(height: int, **parts: Any) -> Spec:
     """A chart of this height without the empty strip that is drawn below by default."""

@@ -86,10 +86,7 @@ def allowance(theme: str) -> Spec:
         {"field": "amount", "title": "Allowance", "type": "quantitative", "format": "$,.0f"},
     ]
     colour = {"field": "kind", "type": "nominal", "scale": DIRECTIONS, "legend": LEGEND}
-    amount = {
-        "condition": {"test": "datum.kind == 'total'", "field": "amount", "type": "quantitative", "format": "$.3s"},
-        "field": "amount", "type": "quantitative", "format": "+$.3s",
-    }  # fmt: skip
+    amount = {"field": "amount", "type": "quantitative"}
     inside: Spec = {"transform": [{"filter": "datum.kind == 'total'"}]}
     beside: Spec = {"transform": [{"filter": "datum.kind != 'total'"},
                                   {"calculate": "min(datum.start, datum.end)", "as": "left"}]}  # fmt: skip
@@ -105,12 +102,12 @@ def allowance(theme: str) -> Spec:
             {
                 **inside,
                 "mark": {**words, "dx": -6, "color": "#ffffff"},
-                "encoding": {"x": {"field": "end", "type": "quantitative"}, "text": amount},
+                "encoding": {"x": {"field": "end", "type": "quantitative"}, "text": {**amount, "format": "$.3s"}},
             },
             {
                 **beside,
                 "mark": {**words, "dx": -6, "color": INK[theme]},
-                "encoding": {"x": {"field": "left", "type": "quantitative"}, "text": amount},
+                "encoding": {"x": {"field": "left", "type": "quantitative"}, "text": {**amount, "format": "+$.3s"}},
             },
         ],
     )

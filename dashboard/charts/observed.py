@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from dashboard.charts.look import GREEN, GREY, INK, LEGEND, ORANGE, RED, Spec, framed, plain_axis, share_axis
+from dashboard.charts.look import GREEN, GREY, INK, ORANGE, RED, SHAPED, Spec, framed, plain_axis, share_axis
 
 LIGHTS = {"domain": ["green", "amber", "red"], "range": [GREEN, ORANGE, RED]}
 SHAPES = {"domain": ["green", "amber", "red"], "range": ["circle", "triangle-up", "square"]}
@@ -39,8 +39,8 @@ def ratio(top: float, theme: str) -> Spec:
         }
 
     lights = {
-        "color": {"field": "light", "type": "nominal", "scale": LIGHTS, "legend": {**LEGEND, "symbolType": None}},
-        "shape": {"field": "light", "type": "nominal", "scale": SHAPES, "legend": {**LEGEND, "symbolType": None}},
+        "color": {"field": "light", "type": "nominal", "scale": LIGHTS, "legend": SHAPED},
+        "shape": {"field": "light", "type": "nominal", "scale": SHAPES, "legend": SHAPED},
     }
     return framed(
         HEIGHT,
