@@ -43,7 +43,7 @@ from creditrisk_assets.monitoring.moving import look
 from creditrisk_assets.partitions import model_dates, models_before_a_vintage, vintages, vintages_since_a_model_date
 from creditrisk_assets.resources.environments import settings
 from creditrisk_assets.resources.lake import DeltaLakeIOManager
-from creditrisk_assets.scores.by_vintage import MODELS
+from creditrisk_assets.scores.champion import MODELS
 from creditrisk_assets.shell import OWNERS, Part, asset_out, catalogue, together
 
 Delta = dg.ResourceParam[DeltaLakeIOManager]

@@ -7,12 +7,13 @@ from datetime import date
 import polars as pl
 
 from creditrisk_assets.contracts import MONITORING_CALIBRATION, MONITORING_PERFORMANCE
+from creditrisk_assets.models.registry.record import Model
 from creditrisk_assets.monitoring.calibration import calibration
 from creditrisk_assets.monitoring.expected import Expecting
 from creditrisk_assets.monitoring.performance import performance
 from creditrisk_assets.monitoring.so_far import SCORED
 from creditrisk_assets.resources.delta import Lake
-from creditrisk_assets.scores.by_vintage import Model, draws_of_model, scored_vintages
+from creditrisk_assets.scores.by_vintage import draws_of_model, scored_vintages
 
 
 @dataclass

@@ -7,12 +7,13 @@ from datetime import date
 import polars as pl
 
 from creditrisk_assets.contracts import FEATURES_LOANS, MONITORING_DRIFT, MONITORING_POPULATION
+from creditrisk_assets.models.registry.record import Model
 from creditrisk_assets.monitoring.baseline import Baseline, counted, from_model
 from creditrisk_assets.monitoring.drift import drift_rows, population_row
 from creditrisk_assets.monitoring.drift_plots import Bars
 from creditrisk_assets.resources.delta import Lake
 from creditrisk_assets.resources.environments import Settings
-from creditrisk_assets.scores.by_vintage import Model, scored_vintages
+from creditrisk_assets.scores.by_vintage import scored_vintages
 from creditrisk_assets.scores.champion import dated
 
 

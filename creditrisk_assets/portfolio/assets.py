@@ -22,9 +22,10 @@ from creditrisk_assets.partitions import model_dates, models_so_far, what_a_mode
 from creditrisk_assets.portfolio import plots
 from creditrisk_assets.portfolio.loss_distribution import distribution
 from creditrisk_assets.portfolio.provided import Moving, Posteriors
-from creditrisk_assets.portfolio.reported import MODELS, learn_lgd, lgd_rows, report
+from creditrisk_assets.portfolio.reported import learn_lgd, lgd_rows, report
 from creditrisk_assets.resources.environments import settings
 from creditrisk_assets.resources.lake import DeltaLakeIOManager, commit_metadata, output_metadata
+from creditrisk_assets.scores.champion import MODELS
 from creditrisk_assets.scores.policy import load_policy
 from creditrisk_assets.shell import Part, asset_out, catalogue, together
 

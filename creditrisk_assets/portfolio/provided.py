@@ -20,16 +20,18 @@ from creditrisk_assets.contracts import (
     PORTFOLIO_STAGES,
     RAW_LOANS,
 )
-from creditrisk_assets.models.artifacts import ModelTables
-from creditrisk_assets.models.draws import Draws, draws_of
+from creditrisk_assets.models.draws import Draws
 from creditrisk_assets.models.outcomes import ORDER
+from creditrisk_assets.models.registry.record import Model
 from creditrisk_assets.portfolio.arrears import with_arrears
 from creditrisk_assets.portfolio.book import RAW, on_book
 from creditrisk_assets.portfolio.ifrs9 import Choices, load_choices
 from creditrisk_assets.portfolio.movements import STAGES, dated, movements
 from creditrisk_assets.portfolio.provisions import Models, Provisions
-from creditrisk_assets.portfolio.reported import MODELS, learn_lgd
+from creditrisk_assets.portfolio.reported import learn_lgd
 from creditrisk_assets.resources.delta import Lake
+from creditrisk_assets.scores.by_vintage import draws_of_model
+from creditrisk_assets.scores.champion import MODELS
 from creditrisk_assets.scores.loans import model_for
 
 Matrix = NDArray[np.float64]
@@ -53,8 +55,7 @@ class Posteriors:
     def draws(self, model_date: date) -> Draws:
         """The draws of a good posterior."""
         if model_date not in self._draws:
-            tables = ModelTables(*(self.lake.scan(table, [model_date]) for table in MODELS))
-            self._draws[model_date] = draws_of(tables.rebuilt_posterior(model_date, self.feature_set))
+            self._draws[model_date] = draws_of_model(self.lake, Model(self.feature_set, model_date))
         return self._draws[model_date]
 
     def at_origination(self, vintage: date) -> tuple[date, Draws]:

@@ -10,24 +10,22 @@ import polars as pl
 from creditrisk_assets.contracts import (
     FEATURES_LOANS,
     MODELS_DIAGNOSTICS,
-    MODELS_MOMENTS,
-    MODELS_POSTERIOR,
     PORTFOLIO_EXPECTED_LOSS,
     PORTFOLIO_LGD,
     PORTFOLIO_TOTALS,
     RAW_LOANS,
 )
-from creditrisk_assets.models.artifacts import ModelTables
-from creditrisk_assets.models.draws import Draws, draws_of
+from creditrisk_assets.models.draws import Draws
 from creditrisk_assets.models.outcomes import ORDER
+from creditrisk_assets.models.registry.record import Model
 from creditrisk_assets.portfolio import loss_given_default as losses
 from creditrisk_assets.portfolio.book import RAW, on_book
 from creditrisk_assets.portfolio.expected_loss import Expecting, interval
 from creditrisk_assets.portfolio.loss_given_default import Counted, LossGivenDefault
 from creditrisk_assets.resources.delta import Lake
+from creditrisk_assets.scores.by_vintage import draws_of_model
+from creditrisk_assets.scores.champion import MODELS
 from creditrisk_assets.scores.loans import model_for
-
-MODELS = (MODELS_POSTERIOR, MODELS_MOMENTS, MODELS_DIAGNOSTICS)
 
 
 @dataclass(frozen=True)
@@ -86,8 +84,7 @@ def posterior_for(lake: Lake, feature_set: str, reporting: date) -> tuple[date, 
     dated = model_for(reporting, good.select("model_date").collect()["model_date"].to_list())
     if dated is None:
         return None
-    tables = ModelTables(*(lake.scan(table, [dated]) for table in MODELS))
-    return dated, draws_of(tables.rebuilt_posterior(dated, feature_set))
+    return dated, draws_of_model(lake, Model(feature_set, dated))
 
 
 def loans_on_book(lake: Lake, reporting: date) -> Iterator[pl.DataFrame]:

@@ -6,27 +6,11 @@ from datetime import date
 
 import polars as pl
 
-from creditrisk_assets.contracts import (
-    FEATURES_LOANS,
-    MODELS_DIAGNOSTICS,
-    MODELS_MOMENTS,
-    MODELS_POSTERIOR,
-    SCORES_LINEAGE,
-    SCORES_LOANS,
-)
-from creditrisk_assets.models.artifacts import ModelTables
+from creditrisk_assets.contracts import FEATURES_LOANS, SCORES_LINEAGE, SCORES_LOANS
 from creditrisk_assets.models.draws import Draws, draws_of
+from creditrisk_assets.models.registry.record import Model
 from creditrisk_assets.resources.delta import Lake
-
-MODELS = (MODELS_POSTERIOR, MODELS_MOMENTS, MODELS_DIAGNOSTICS)
-
-
-@dataclass(frozen=True)
-class Model:
-    """What signs for the scores of a vintage."""
-
-    model_date: date
-    feature_set: str
+from creditrisk_assets.scores.champion import tables_of
 
 
 @dataclass(frozen=True)
@@ -57,10 +41,12 @@ def models_of(lake: Lake, vintages: Sequence[date]) -> dict[date, Model]:
     if not (lake.exists(SCORES_LINEAGE) and lake.exists(SCORES_LOANS)):
         return {}
     told = lake.scan(SCORES_LINEAGE, list(vintages), ["vintage", "model_date", "feature_set"]).drop_nulls().collect()
-    return {vintage: Model(model_date, feature_set) for vintage, model_date, feature_set in told.iter_rows()}
+    return {vintage: Model(feature_set, model_date) for vintage, model_date, feature_set in told.iter_rows()}
 
 
 def draws_of_model(lake: Lake, model: Model) -> Draws:
-    """The numbered draws of a posterior; ValueError names a model date that has none any more."""
-    tables = ModelTables(*(lake.scan(table, [model.model_date]) for table in MODELS))
-    return draws_of(tables.rebuilt_posterior(model.model_date, model.feature_set))
+    """The numbered draws of a posterior, of a promoted one as it was then, for that is what scores.
+
+    ValueError names a model date that has none any more.
+    """
+    return draws_of(tables_of(lake, model).rebuilt_posterior(model.model_date, model.feature_set))

@@ -4,9 +4,9 @@ from datetime import date
 
 import polars as pl
 
-from creditrisk_assets.contracts import MODELS_DIAGNOSTICS, MODELS_MOMENTS, MODELS_POSTERIOR
+from creditrisk_assets.contracts import MODELS_DIAGNOSTICS
 from creditrisk_assets.models.artifacts import ModelTables
-from creditrisk_assets.models.registry.frozen import frozen
+from creditrisk_assets.models.registry.frozen import TABLES, frozen
 from creditrisk_assets.models.registry.record import Model, promotions
 from creditrisk_assets.resources.delta import Lake
 from creditrisk_assets.resources.environments import Settings
@@ -14,7 +14,7 @@ from creditrisk_assets.scores.loans import Scoring
 from creditrisk_assets.scores.policy import load_policy
 from creditrisk_assets.scores.scale import Scale
 
-MODELS = (MODELS_POSTERIOR, MODELS_MOMENTS, MODELS_DIAGNOSTICS)
+MODELS = TABLES
 
 
 def champion(lake: Lake, values: Settings) -> Scoring | None:
@@ -47,7 +47,11 @@ def dated(lake: Lake, values: Settings, model_date: date, feature_set: str) -> S
 
     One that was promoted is the posterior it was then.
     """
-    tables = frozen(lake, Model(feature_set, model_date))
-    tables = tables or ModelTables(*(lake.scan(table, [model_date]) for table in MODELS))
+    tables = tables_of(lake, Model(feature_set, model_date))
     scale = Scale(values.base_points, values.base_odds, values.points_to_double_odds)
     return Scoring(tables.rebuilt_posterior(model_date, feature_set), model_date, scale, load_policy(values.policy))
+
+
+def tables_of(lake: Lake, model: Model) -> ModelTables:
+    """What a posterior is rebuilt from: of one that was promoted as it was then, else as it was trained last."""
+    return frozen(lake, model) or ModelTables(*(lake.scan(table, [model.model_date]) for table in MODELS))

@@ -23,7 +23,7 @@ from creditrisk_assets.contracts import (
 from creditrisk_assets.partitions import models_before_a_vintage, vintages
 from creditrisk_assets.resources.environments import settings
 from creditrisk_assets.resources.lake import DeltaLakeIOManager
-from creditrisk_assets.scores.by_vintage import MODELS
+from creditrisk_assets.scores.champion import MODELS
 from creditrisk_assets.scores.policy import load_policy
 from creditrisk_assets.serving.rejected import OF_EVENTS, rejected_events, rejected_loans
 from creditrisk_assets.serving.roll_rates import roll_rates as rolled

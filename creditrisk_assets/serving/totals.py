@@ -13,8 +13,9 @@ from creditrisk_assets.contracts import (
     SERVING_LOSS_DRAWS,
     SERVING_SEGMENTS,
 )
+from creditrisk_assets.models.registry.record import Model
 from creditrisk_assets.resources.delta import Lake
-from creditrisk_assets.scores.by_vintage import Model, draws_of_model, models_of
+from creditrisk_assets.scores.by_vintage import draws_of_model, models_of
 from creditrisk_assets.serving.default_curves import default_curves
 from creditrisk_assets.serving.losses import Summing
 from creditrisk_assets.serving.segments import SCORED, segments

@@ -15,9 +15,9 @@ from creditrisk_assets.contracts import (
     SCORES_LINEAGE,
     SCORES_LOANS,
 )
+from creditrisk_assets.models.registry.record import Model
 from creditrisk_assets.monitoring.moving import baseline_of, look
 from creditrisk_assets.resources.environments import Settings
-from creditrisk_assets.scores.by_vintage import Model
 from creditrisk_assets_tests.world import FIRST, LAST, MODEL_DATES, World, checked
 
 DRIFT, POPULATION = "monitoring/drift", "monitoring/population"
@@ -65,7 +65,7 @@ def test_both_tables_keep_their_contract(compared: World) -> None:
 
 
 def test_the_reference_is_the_distribution_that_the_binning_of_the_model_keeps(batched: World) -> None:
-    baseline = baseline_of(batched.lake, Model(MODEL_DATES[0], "application"), Settings())
+    baseline = baseline_of(batched.lake, Model("application", MODEL_DATES[0]), Settings())
     kept = batched.rows(MODELS_BINNING).filter(model_date=MODEL_DATES[0], feature_set="application")
     for name, counts in zip(baseline.binning.names, baseline.counts, strict=True):
         assert kept.filter(factor=name).sort("bin")["loans"].to_list() == counts.tolist()
@@ -128,4 +128,4 @@ def test_a_window_that_is_gone_is_a_clear_error(batched: World, tmp_path: Path) 
     gone = [day for day in world.rows(FEATURES_LOANS)["vintage"].unique() if day < date(2016, 1, 1)]
     world.lake.overwrite(FEATURES_LOANS, world.only(FEATURES_LOANS, LAST).clear(), gone)
     with pytest.raises(ValueError, match="materialise features/loans of these vintages again"):
-        baseline_of(world.lake, Model(MODEL_DATES[0], "application"), Settings())
+        baseline_of(world.lake, Model("application", MODEL_DATES[0]), Settings())
