@@ -39,6 +39,13 @@ def told() -> Iterator[None]:
         st.warning(f"PostgreSQL cannot be read. {_sentence(error)}", icon=":material/cloud_off:")
 
 
+@contextmanager
+def looking_again() -> Iterator[None]:
+    """`told` for fragments that run by themselves: who may look no longer, as when a login has ended, is led out."""
+    with told():
+        yield
+
+
 def _sentence(error: Exception) -> str:
     text = str(error)
     return f"{text[:1].upper()}{text[1:]}."

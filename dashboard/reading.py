@@ -45,12 +45,12 @@ def model_version() -> date | None:
     return newest if isinstance(newest, date) else None
 
 
-def made(make: Callable[..., T], table: Table, *arguments: Hashable) -> T:
-    """What `make` makes of a small table, kept by version; of one without rows while it was never written."""
-    served = tables()
-    if served.exists(table):
-        return served.derived(make, (table,), *arguments)
-    return make(pl.DataFrame(schema=table.schema), *arguments)
+def made(make: Callable[..., T], sources: Table | tuple[Table, ...], *arguments: Hashable) -> T:
+    """What `make` makes of small tables, kept by version; one that was never written has no rows."""
+    served, several = tables(), (sources,) if isinstance(sources, Table) else sources
+    if all(served.exists(table) for table in several):
+        return served.derived(make, several, *arguments)
+    return make(*(frame(table) for table in several), *arguments)
 
 
 def frame(table: Table) -> pl.DataFrame:

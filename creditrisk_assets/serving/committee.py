@@ -1,12 +1,12 @@
 """What a risk committee reads: an indicator, its reading, the limits, and a colour."""
 
+from collections.abc import Sequence
 from dataclasses import astuple
 
 import polars as pl
 
 from creditrisk_assets.models.artifacts import LEAST, MOST
 from creditrisk_assets.serving.indicators import Reading, Status, at_least
-from creditrisk_assets.serving.watching import watched
 
 AUC = (0.65, 0.60)
 AHEAD = (0.0, -0.01)
@@ -23,18 +23,16 @@ def committee(
     calibrated: pl.DataFrame,
     diagnosed: pl.DataFrame,
     foretold: pl.DataFrame,
-    drift: pl.DataFrame,
-    performance: pl.DataFrame,
-    agreement: pl.DataFrame,
+    watched: Sequence[Reading],
 ) -> pl.DataFrame:
     """indicator, reading, limits, status (green, amber, red, unknown), worst first.
 
-    From the tables of `health`, and rows of monitoring/drift, /performance and /rule_agreement; one without rows makes
-    its indicators unknown.
+    From the tables of `health`, of which one without rows makes its indicators unknown, and what is `watched`, see
+    `watching`.
     """
     lines = [
         *_ranking(compared), _level(calibrated), _bands(calibrated), _vintages(foretold), *_sampler(diagnosed),
-        *watched(drift, performance, agreement),
+        *watched,
     ]  # fmt: skip
     order = pl.Enum(["red", "amber", "unknown", "green"])
     frame = pl.DataFrame([astuple(line) for line in lines], schema=list(Reading.__dataclass_fields__), orient="row")

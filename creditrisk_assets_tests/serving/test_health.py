@@ -15,6 +15,7 @@ from creditrisk_assets.contracts import (
 from creditrisk_assets.models.artifacts import predictive
 from creditrisk_assets.serving import health
 from creditrisk_assets.serving.committee import committee
+from creditrisk_assets.serving.watching import watched
 from creditrisk_assets_tests.world import MODEL_DATES, World
 
 FEATURES = "application"
@@ -34,8 +35,14 @@ def tables(batched: World) -> dict[str, pl.DataFrame]:
     }
 
 
+def told(tables: dict[str, pl.DataFrame]) -> pl.DataFrame:
+    seen = ("drift", "performance", "agreement")
+    rest = {name: frame for name, frame in tables.items() if name not in seen}
+    return committee(**rest, watched=watched(*(tables[name] for name in seen)))
+
+
 def status(tables: dict[str, pl.DataFrame], indicator: str) -> str:
-    found = committee(**tables).filter(pl.col("indicator") == indicator)
+    found = told(tables).filter(pl.col("indicator") == indicator)
     return str(found["status"].item())
 
 
@@ -99,7 +106,7 @@ def test_vintages_are_counted_inside_as_the_check_of_the_backtest_does(
 
 
 def test_the_committee_reads_every_indicator_worst_first(tables: dict[str, pl.DataFrame]) -> None:
-    found = committee(**tables)
+    found = told(tables)
     assert found["status"].is_sorted()
     assert found.height == 11
     assert found["indicator"].is_unique().all()
@@ -130,4 +137,4 @@ def test_a_model_that_failed_its_gates_is_red(tables: dict[str, pl.DataFrame]) -
 
 def test_without_tables_the_committee_reads_unknown_everywhere(tables: dict[str, pl.DataFrame]) -> None:
     nothing = {name: frame.clear() for name, frame in tables.items()}
-    assert set(committee(**nothing)["status"]) == {"unknown"}
+    assert set(told(nothing)["status"]) == {"unknown"}

@@ -14,6 +14,7 @@ from creditrisk_assets.contracts import (
 )
 from creditrisk_assets.serving import health
 from creditrisk_assets.serving.committee import committee
+from creditrisk_assets.serving.watching import watched
 from creditrisk_assets.serving.wording import spelled
 from dashboard import reading
 from dashboard.charts import health as charts
@@ -188,9 +189,9 @@ with page("Model health", MODELS_DIAGNOSTICS):
     calibrated = reading.made(health.calibration, SERVING_SEGMENTS)
     diagnosed = reading.made(health.diagnostics, MODELS_DIAGNOSTICS, feature_set)
     foretold = reading.made(health.foretold, MODELS_BACKTEST, feature_set)
-    monitored = (reading.frame(one) for one in (MONITORING_DRIFT, MONITORING_PERFORMANCE, MONITORING_RULE_AGREEMENT))
+    readings = reading.made(watched, (MONITORING_DRIFT, MONITORING_PERFORMANCE, MONITORING_RULE_AGREEMENT))
     with st.container(border=True, gap="xsmall"):
-        _committee(committee(compared, calibrated, diagnosed, foretold, *monitored), feature_set)
+        _committee(committee(compared, calibrated, diagnosed, foretold, readings), feature_set)
     tabs = st.tabs(SECTIONS, key="section", bind="query-params")
     for tab, section in zip(
         tabs,

@@ -11,7 +11,7 @@ from creditrisk_assets.serving import runs
 from creditrisk_assets.serving.frames import BUCKETS
 from dashboard import operations, reading
 from dashboard.figures import KeyFigure, key_figures
-from dashboard.page import downloads, page, told
+from dashboard.page import downloads, looking_again, page
 from dashboard.tables import BAD, GOOD, RUNNING, UNKNOWN, WARNING, count, marks, table
 from dashboard.wording import counted
 
@@ -187,7 +187,7 @@ def _everything() -> None:
 
 @st.fragment(run_every="5s")
 def _live() -> None:
-    with told():
+    with looking_again():
         _everything()
 
 

@@ -11,7 +11,7 @@ from creditrisk_assets.serving.watch_list import counted, flagged_first, identit
 from creditrisk_assets.serving.wording import VERDICTS
 from dashboard import live
 from dashboard.filters import BIND
-from dashboard.page import downloads, leave_for, page, told
+from dashboard.page import downloads, leave_for, looking_again, page
 from dashboard.tables import bar, in_percent, share
 
 MOST = 200
@@ -19,8 +19,7 @@ SHOWN = {"latest": "Latest", "everyone": "Everyone"}
 KINDS = {"application": "Applications", "behaviour": "Customers"}
 COLOURS = ["blue", "orange", "red"]
 TIER_COLOURS = ["gray", "orange", "red"]
-ONLY_IF_ANY = ("tier", "conditions", "override")
-"""Columns that are left out when nobody on screen has them."""
+ONLY_IF_ANY = ("tier", "conditions", "override")  # left out when nobody on screen has them
 EVERY = "2s"
 
 
@@ -59,7 +58,7 @@ def filters() -> tuple[str, str | None, str | None, bool]:
 
 def board(shown: str, kind: str | None, decision: str | None) -> None:
     """The counters and the list; a click on a row opens its applicant."""
-    with told():
+    with looking_again():
         found = live.watched(shown == "everyone", kind, decision, MOST)  # type: ignore[arg-type]
         now = datetime.now(UTC)
         line = counted(found.stream, found.counters, found.latency, now)

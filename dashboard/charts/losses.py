@@ -101,7 +101,7 @@ def allowance(theme: str) -> Spec:
             },
             {
                 **inside,
-                "mark": {**words, "dx": -6, "color": "#ffffff"},
+                "mark": {**words, "dx": -6, "color": INK["light"]},
                 "encoding": {"x": {"field": "end", "type": "quantitative"}, "text": {**amount, "format": "$.3s"}},
             },
             {

@@ -9,6 +9,7 @@ from dashboard import reading
 from dashboard.charts import observed as charts
 from dashboard.page import downloads, nothing_yet, theme
 from dashboard.tables import BAD, GOOD, UNKNOWN, WARNING, count, heading, in_percent, marks, share, table
+from dashboard.wording import counted
 
 LIGHTS = {"green": ("● green", GOOD), "amber": ("▲ amber", WARNING), "red": ("■ red", BAD),
           "unknown": ("○ too young", UNKNOWN)}  # fmt: skip
@@ -31,7 +32,9 @@ def observed() -> None:
         alt="Observed over expected defaults by vintage; "
         + ", ".join(f"{number} {name}" for name, number in counts.items()) + f", {int(rows['alarm'].sum())} alarms",
     )  # fmt: skip
-    st.caption(_told(reading.frame(MONITORING_PERFORMANCE)))
+    beyond = rows.filter(pl.max_horizontal("ratio", "resolved_ratio", "ratio_high") > top).height
+    cut = f" What is beyond {top:g} stands there, in {counted(beyond, 'vintage')}." if beyond else ""
+    st.caption(_told(reading.frame(MONITORING_PERFORMANCE)) + cut)
 
 
 def _told(rows: pl.DataFrame) -> str:
