@@ -42,6 +42,8 @@ def told() -> Iterator[None]:
 @contextmanager
 def looking_again() -> Iterator[None]:
     """`told` for fragments that run by themselves: who may look no longer, as when a login has ended, is led out."""
+    if not isinstance(access.visitor(), access.Visitor):
+        st.rerun()
     with told():
         yield
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from creditrisk_assets_tests.dashboard.opened import APP, Opening, written
+from creditrisk_assets_tests.dashboard.opened import APP, SECONDS, Opening, written
 from dashboard import access
-from dashboard.access import Closed, Visitor
+from dashboard.access import Closed, Stranger, Visitor
 
 PROVIDER = {
     "client_id": "dashboard",
@@ -22,7 +22,9 @@ AUTH: dict[str, Any] = {
     **PROVIDER,
 }
 GROUPS = {"viewer_groups": "risk, audit", "officer_groups": "credit"}
-PAGES = sorted(file.stem for file in (APP.parent / "app_pages").glob("*.py"))
+FOLDER = APP.parent / "app_pages"
+PAGES = sorted(file.stem for file in FOLDER.glob("*.py"))
+LIVE = [name for name in PAGES if "run_every" in (FOLDER / f"{name}.py").read_text()]
 
 
 class User(Mapping[str, Any]):
@@ -75,7 +77,7 @@ def test_nobody_sees_a_page_before_logging_in(name: str, opening: Opening, monke
     # Nor by running the file of a page alone.
     from streamlit.testing.v1 import AppTest
 
-    alone = AppTest.from_file(str(APP.parent / "app_pages" / f"{name}.py"))
+    alone = AppTest.from_file(str(FOLDER / f"{name}.py"), default_timeout=SECONDS)
     alone.secrets["auth"] = AUTH
     alone.run()
     assert "Log in to see the dashboard." in written(alone)
@@ -108,6 +110,19 @@ def test_whoever_is_in_no_group_is_refused(groups: object, opening: Opening, mon
 def test_a_login_is_good_for_half_a_day(age: float, opening: Opening, monkeypatch: pytest.MonkeyPatch) -> None:
     somebody(monkeypatch, ["credit"], age)
     assert "Your session has ended" in written(opening(secrets={"auth": AUTH}, **GROUPS))
+
+
+@pytest.mark.parametrize("name", LIVE)
+def test_a_page_that_looks_again_by_itself_ends_with_the_login(
+    name: str, opening: Opening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The navigation and the page still know the visitor; what runs by itself afterwards does not."""
+    found = iter([Visitor("ann"), Visitor("ann")])
+    monkeypatch.setattr(access, "visitor", lambda: next(found, Stranger(ended=True)))
+    page = opening(name, dagster_url="http://127.0.0.1:9")
+    assert not page.exception
+    assert "Your session has ended" in written(page)
+    assert not page.dataframe
 
 
 HALVES: list[tuple[object, str]] = [
