@@ -1,6 +1,6 @@
 """`creditrisk replay-loans`: a file of loans sent as applications."""
 
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import click
@@ -32,8 +32,10 @@ def replay_loans(file: Path, rate: float | None, limit: int | None, partitions: 
     replay = Replay(file, now)
     try:
         arguments = client_arguments(settings())
+        messages = replay.messages()
+        first = list(islice(messages, 1))  # a file of no use is told before a broker is asked or a topic made
         found = ensure_topic(arguments, APPLICATIONS, partitions)
-        sent = send(arguments, APPLICATIONS, islice(replay.messages(), limit), rate)
+        sent = send(arguments, APPLICATIONS, islice(chain(first, messages), limit), rate)
     except (OSError, SettingsError, SourceError, SendError) as error:
         raise click.ClickException(str(error)) from error
     finally:

@@ -239,6 +239,11 @@ def test_the_command_refuses_in_one_line_what_it_cannot_do(tmp_path: Path) -> No
     assert result.output.startswith("Error: CREDITRISK_KAFKA_BOOTSTRAP: 'nowhere' is no broker")
 
 
+def test_a_file_of_no_use_is_told_before_a_broker_is_asked(tmp_path: Path) -> None:
+    told = replay_loans("127.0.0.1:1", tmp_path / "none.csv")
+    assert (told.exit_code, told.output) == (1, "Error: none.csv: no such file. Check the path.\n")
+
+
 @pytest.mark.parametrize("rate", ["nan", "inf", "0", "-1"])
 def test_the_command_refuses_a_rate_at_which_nothing_can_be_sent(tmp_path: Path, rate: str) -> None:
     result = replay_loans("127.0.0.1:1", tmp_path / "none.csv", "--rate", rate)
