@@ -54,8 +54,8 @@ def test_every_partition_of_every_asset_is_materialised(history: dg.DagsterInsta
 def test_each_stage_is_a_run_of_its_own_and_every_check_has_passed(history: dg.DagsterInstance) -> None:
     runs = history.get_runs(FINISHED)
     assert sorted(run.job_name for run in runs) == [
-        "aggregate_vintages", "batch", "close_vintages", "gather_evidence", "score_vintages", "set_references",
-        "train_models", "train_models",
+        "aggregate_vintages", "apply_rules", "batch", "close_vintages", "gather_evidence", "monitor_vintages",
+        "report_models", "score_vintages", "set_references", "train_models", "train_models", "value_portfolio",
     ]  # fmt: skip
     told = [
         event.asset_check_evaluation_data
@@ -64,11 +64,20 @@ def test_each_stage_is_a_run_of_its_own_and_every_check_has_passed(history: dg.D
         if event is not None and event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION
     ]
     assert {(check.asset_key.to_user_string(), check.check_name) for check in told if check.passed} == {
-        ("serving/quarantine", "keeps_its_contract"),
+        *((name, "keeps_its_contract") for name in ("serving/quarantine", "models/rules", "monitoring/inventory")),
         *(("/".join(key), "keeps_its_contract") for key in BATCH),
         ("raw/loans_ledger", "every_record_is_accounted_for"),
         ("models/posterior", "sampled_well"),
         ("models/backtest", "predicts_its_vintages"),
+        ("features/loans", "is_complete"),
+        ("raw/loans", "has_its_usual_volume"),
+        ("raw/loans", "books_every_application_once"),
+        ("serving/default_curves", "carries_every_vintage_through"),
+        ("monitoring/calibration", "is_calibrated"),
+        ("monitoring/performance", "no_early_alarm"),
+        ("monitoring/drift", "population_is_stable"),
+        ("monitoring/inventory", "every_model_has_a_card"),
+        ("portfolio/movements", "movements_reconcile"),
     }
     assert [check for check in told if not check.passed] == []
 
@@ -83,7 +92,7 @@ def test_the_catalogue_shows_rows_columns_and_the_version_of_the_table(
     assert shown["dagster/row_count"] == stored.height > 0
     assert shown["dagster/column_schema"] == column_schema(table)
     assert shown["delta_version"] == batched.lake.version(table)
-    if table.partition == "model_date" and key[1] not in ("binning", "reference"):
+    if key[0] == "models" and table.partition == "model_date" and key[1] not in ("binning", "reference"):
         latest = stored.filter(model_date=MODEL_DATES[-1]).height
         assert shown["dagster/partition_row_count"] == latest > 0
     else:
