@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from creditrisk_assets.serving import reading
 from creditrisk_assets.serving.connection import Connection, connect
 from creditrisk_assets.serving.errors import ServingError, told
+from creditrisk_assets.serving.frames import BUCKETS
 from creditrisk_assets.serving.live import positions
 from creditrisk_assets.serving.metrics import catalogue
 
@@ -40,7 +41,7 @@ class ServingMetrics:
             if self._connection is None or self._connection.closed:
                 self._connection = connect("reader", self._url)
                 with told():
-                    self._connection.execute(f"SET statement_timeout = '{TIMEOUT}'")  # type: ignore[arg-type]
+                    self._connection.execute(f"SET statement_timeout = '{TIMEOUT}'")
             return list(_families(self._connection))
         except ServingError:
             self.close()
@@ -81,8 +82,6 @@ def _applied(stream: pl.DataFrame) -> Iterator[Family]:
 
 def _latency(latency: pl.DataFrame) -> Family:
     """Counts of each bound, cumulated, for all bounds that there are."""
-    from creditrisk_assets.serving.frames import BUCKETS
-
     rows = []
     for (topic,), found in latency.sort("topic").group_by("topic", maintain_order=True):
         counts = dict(found.select("at_most", "events").iter_rows())
@@ -90,7 +89,7 @@ def _latency(latency: pl.DataFrame) -> Family:
         for bound in BUCKETS:
             reached += counts.get(bound, 0)
             buckets.append(("+Inf" if bound == float("inf") else str(bound), reached))
-        rows.append(((str(topic),), buckets, found["microseconds"].sum() / 1e6))
+        rows.append(((str(topic),), buckets, int(found["microseconds"].sum()) / 1e6))
     return catalogue.EVENT_TO_SCORE.histogram(rows)
 
 
