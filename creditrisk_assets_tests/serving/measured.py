@@ -211,8 +211,8 @@ def measured(
     development.ensure()
     renewed_topics(development, partitions=2)
     with producer(development.bootstrap) as sending:
-        for n in range(3):
-            sending.send(APPLICATIONS, value=b"{}", partition=0, timestamp_ms=1_700_000_000_000 + n)
+        for _ in range(3):
+            sending.send(APPLICATIONS, value=b"{}", partition=0)
         sending.flush()
     lake = Lake(str(tmp_path / "lake"))
     fill(lake)

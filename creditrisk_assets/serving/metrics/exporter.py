@@ -4,6 +4,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Protocol, runtime_checkable
 
 from prometheus_client import CollectorRegistry, start_http_server
 
@@ -15,6 +16,14 @@ from creditrisk_assets.serving.metrics.lake import LakeMetrics
 from creditrisk_assets.serving.metrics.orchestration import DagsterMetrics
 from creditrisk_assets.serving.metrics.postgres import ServingMetrics
 from creditrisk_assets.serving.tables import ServedTables
+
+
+@runtime_checkable
+class Closing(Protocol):
+    """A source that holds a connection."""
+
+    def close(self) -> None:
+        """Give it up."""
 
 
 def sources(values: Settings) -> dict[str, Read]:
@@ -42,6 +51,9 @@ def serving(read: dict[str, Read], host: str, port: int, timeout: float = TIMEOU
         server.shutdown()
         server.server_close()
         thread.join()
+        for source in read.values():
+            if isinstance(source, Closing):
+                source.close()
 
 
 def run(values: Settings, host: str, port: int, say: Callable[[str], None]) -> None:
