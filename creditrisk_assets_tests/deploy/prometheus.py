@@ -81,9 +81,9 @@ class Prometheus:
 
 @contextlib.contextmanager
 def prometheus(folder: Path, exporter: int) -> Iterator[Prometheus]:
-    """Prometheus with our configuration and rules, every second, and an exporter on that port."""
+    """Prometheus with our configuration and rules, every two seconds, and an exporter on that port."""
     document = yaml.safe_load((RULES / "prometheus.yml").read_text())
-    document["global"] = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
+    document["global"] = {"scrape_interval": "2s", "scrape_timeout": "2s", "evaluation_interval": "2s"}
     (job,) = document["scrape_configs"]
     job["static_configs"][0]["targets"] = [f"127.0.0.1:{exporter}"]
     (folder / "prometheus.yml").write_text(yaml.safe_dump(document))

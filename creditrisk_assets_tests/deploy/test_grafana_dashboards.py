@@ -81,7 +81,7 @@ def test_a_real_prometheus_answers_every_panel_with_series_while_the_stream_runs
     watched: tuple[Prometheus, Database],
 ) -> None:
     server, database = watched
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 60
     database.rows("UPDATE serving.stream_counters SET good = good + 100, events = events + 100")
     database.rows("UPDATE serving.stream_latency SET events = events + 100")
 
