@@ -9,7 +9,7 @@ READY := .venv/.ready
 DEMO := $(if $(LOANS),--loans "$(LOANS)") $(if $(ONCE),--once) $(if $(PORT),--port $(PORT))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test browser soak lint bench docs figures snapshot lock clean
+.PHONY: help setup demo test browser prometheus dashboards soak lint bench docs figures snapshot lock clean
 
 help:
 	@echo "make demo [ONCE=1] [LOANS=path]   set up, run the whole pipeline, then show it in the Dagster UI"
@@ -17,6 +17,7 @@ help:
 	@echo "make soak [KILLS=200]             kill the stream that often, and as a share of it on Apache Kafka"
 	@echo "make lint | bench | docs | lock   style and types | benchmarks | docs/tables.md | requirements.lock"
 	@echo "make snapshot | figures           asset_specs.json, after a wanted change of the assets | docs/figures"
+	@echo "make dashboards                   deploy/grafana/dashboards"
 
 setup: $(READY)
 
@@ -34,7 +35,7 @@ $(READY): requirements.lock pyproject.toml
 demo: setup
 	@$(BIN)/creditrisk demo $(DEMO)
 
-test: setup browser
+test: setup browser prometheus
 	@$(BIN)/python -m pytest $(TESTS)
 
 browser:
@@ -44,6 +45,16 @@ browser:
 			{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; } \
 				>/dev/null 2>&1 || echo "It cannot be installed here: tests in a browser are skipped."; \
 		else echo "No Chromium here: tests in a browser are skipped (Debian and Ubuntu: apt install chromium)."; fi
+
+# Only the programs: the package itself would start a server that listens to everyone.
+prometheus:
+	@command -v promtool >/dev/null && command -v prometheus >/dev/null || \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "Installing Prometheus for the tests ..."; \
+			{ folder=$$(mktemp -d) && cd "$$folder" && apt-get update -qq && apt-get download -qq prometheus && \
+				dpkg-deb -x prometheus_*.deb . && install usr/bin/prometheus usr/bin/promtool /usr/local/bin; } \
+				>/dev/null 2>&1 || echo "It cannot be installed here: tests of alerts and dashboards are skipped."; \
+		else echo "No Prometheus here: tests of alerts and dashboards are skipped (Debian and Ubuntu: apt install prometheus)."; fi
 
 soak: setup
 	@CREDITRISK_SOAK_KILLS=$(or $(KILLS),200) CREDITRISK_REQUIRE_KAFKA=1 $(BIN)/python -m pytest -n0 --no-cov -s \
@@ -57,6 +68,9 @@ lint: setup
 
 docs: setup
 	@$(BIN)/creditrisk docs
+
+dashboards: setup
+	@$(BIN)/python deploy/grafana/build.py
 
 figures: setup
 	@$(BIN)/python -m creditrisk_assets.local.figures

@@ -22,7 +22,7 @@ PROJECT = Path(__file__).parent.parent
 OURS = (
     "CREDITRISK_SHARED",
     "CREDITRISK_SOAK_KILLS",
-    *(f"CREDITRISK_REQUIRE_{it}" for it in ("SHARED", "KAFKA", "BROWSER")),
+    *(f"CREDITRISK_REQUIRE_{it}" for it in ("SHARED", "KAFKA", "BROWSER", "PROMETHEUS")),
 )
 
 # Neither the caller's settings nor the book of a demo reach the tests; partitions are read once, at import.

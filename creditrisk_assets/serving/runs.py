@@ -61,15 +61,20 @@ class Orchestration:
 
 def orchestration(url: str, timeout: float = TIMEOUT, limit: int = LIMIT) -> Orchestration:
     """The newest runs of the Dagster at `url`; DagsterUnavailableError within about `timeout` seconds."""
-    asked = {"query": QUERY, "variables": {"limit": limit, "asset": {"path": list(STREAM_ASSET)}}}
+    return understood(asked(url, QUERY, {"limit": limit, "asset": {"path": list(STREAM_ASSET)}}, timeout))
+
+
+def asked(url: str, query: str, variables: dict[str, Any] | None = None, timeout: float = TIMEOUT) -> Any:
+    """The answer of the Dagster at `url` to a query; DagsterUnavailableError within about `timeout` seconds."""
+    question = {"query": query, "variables": variables or {}}
     if not url.startswith(("http://", "https://")):
         raise DagsterUnavailableError(f"CREDITRISK_DAGSTER_URL is {url!r}: write it as http://host:port")
     request = urllib.request.Request(  # noqa: S310 - the scheme has been looked at
-        f"{url.rstrip('/')}/graphql", json.dumps(asked).encode(), {"Content-Type": "application/json"}
+        f"{url.rstrip('/')}/graphql", json.dumps(question).encode(), {"Content-Type": "application/json"}
     )
     try:
         with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310
-            return understood(json.loads(answer.read(LONGEST_ANSWER)))
+            return json.loads(answer.read(LONGEST_ANSWER))
     except (OSError, ValueError, urllib.error.URLError) as error:
         reason = getattr(error, "reason", error)
         raise DagsterUnavailableError(
