@@ -1,6 +1,7 @@
 """Whatever the OpenAPI document allows, and what it does not, is answered, and never by a failure of ours."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import schemathesis
@@ -40,6 +41,19 @@ def test_all_routes_are_documented() -> None:
     payload = DOCUMENT["paths"]["/v1/score"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert set(SENT["payload"]) <= set(payload["properties"]["payload"]["properties"])  # type: ignore[call-overload]
     assert payload["properties"]["payload"]["required"] == ["loan_amnt", "term"]
+
+
+def references(part: Any) -> Iterator[str]:
+    if isinstance(part, dict):
+        yield from (value for name, value in part.items() if name == "$ref")
+    for inner in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+        yield from references(inner)
+
+
+def test_whatever_the_document_refers_to_stands_in_it() -> None:
+    found = set(references(DOCUMENT))
+    assert found == {f"#/components/schemas/{name}" for name in DOCUMENT["components"]["schemas"]} & found
+    assert "#/components/schemas/Wrong" in found
 
 
 @pytest.mark.parametrize(("path", "method", "mode"), ASKED, ids=[f"{path} {mode}" for path, _, mode in ASKED])

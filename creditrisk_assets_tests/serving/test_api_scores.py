@@ -12,7 +12,7 @@ from creditrisk_assets.models.rules.evaluation import evaluate
 from creditrisk_assets.models.rules.reading import load_rules
 from creditrisk_assets.resources.delta import Lake
 from creditrisk_assets.scores.champion import champion
-from creditrisk_assets.serving.api.documented import SENT
+from creditrisk_assets.serving.api.documented import SENT, Batch, Score
 from creditrisk_assets.serving.api.in_charge import FIGURES
 from creditrisk_assets.serving.api.submitted import LARGEST, LARGEST_BATCH, MOST
 from creditrisk_assets.streaming.decoding import decode
@@ -76,7 +76,9 @@ def test_numbers_and_their_spellings_score_alike(client: TestClient) -> None:
 
 
 def test_the_documented_example_is_answered(client: TestClient) -> None:
-    assert scored(client, SENT)["application_id"] == "a-1"
+    answer = scored(client, SENT)
+    assert answer["application_id"] == "a-1"
+    assert Score.model_validate(answer).model_dump() == answer
 
 
 def test_without_a_time_an_application_is_made_now(client: TestClient) -> None:
@@ -145,6 +147,7 @@ def test_good_applications_next_to_bad_ones_are_answered(client: TestClient) -> 
     found = client.post("/v1/score/batch", json={"applications": mixed})
     assert found.status_code == 200
     told = found.json()
+    assert Batch.model_validate(told).model_dump() == told
     assert {one["index"]: one["score"] for one in told["scored"]} == {
         0: scored(client, mixed[0]), 5: scored(client, mixed[5]),
     }  # fmt: skip

@@ -134,7 +134,8 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """How refusals are documented."""
     from creditrisk_assets.serving.api.problems import MEDIA
 
-    schema = {"$ref": "#/components/schemas/Problem"}
+    schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schema.pop("$defs")  # the answer to a batch brings them
     return {status: {"description": "Refused", "content": {MEDIA: {"schema": schema}}} for status in statuses}
 
 

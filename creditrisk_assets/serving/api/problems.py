@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from creditrisk_assets.resources.delta import LakeError
 from creditrisk_assets.serving.api.submitted import Fault, MisfitError
@@ -72,9 +73,12 @@ async def limited(request: Request, most: int) -> bytes:
     if told.isdecimal() and int(told) > most:
         raise refusal
     parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > most:
-            raise refusal
-        parts.append(part)
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size > most:
+                raise refusal
+            parts.append(part)
+    except ClientDisconnect as error:
+        raise RefusedError(400, "The body ended before its end.") from error
     return b"".join(parts)
