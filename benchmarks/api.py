@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 from statistics import quantiles
 from typing import Any
@@ -74,19 +75,33 @@ async def asked(port: int, path: str, bodies: list[bytes], callers: int, seconds
     return taken
 
 
-def measured(port: int, seconds: float) -> dict[str, float]:
+def cpu(process: int) -> float:
+    """Seconds of a core that a process has used, whatever else the machine did meanwhile."""
+    told = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def measured(port: int, process: int, seconds: float) -> dict[str, float]:
     bodies = [json.dumps(one).encode() for one in applications(500)]
     batch = [json.dumps({"applications": applications(ROWS)}).encode()]
     asyncio.run(asked(port, "/v1/score", bodies, AT_ONCE, 1.0))
+    used = [cpu(process)]
     alone = asyncio.run(asked(port, "/v1/score", bodies, 1, seconds))
+    used.append(cpu(process))
     many = asyncio.run(asked(port, "/v1/score", bodies, AT_ONCE, seconds))
+    used.append(cpu(process))
     batches = asyncio.run(asked(port, "/v1/score/batch", batch, 1, seconds))
+    used.append(cpu(process))
+    single, together, batched = (end - start for start, end in pairwise(used))
     return {
         "single_p50_ms": 1_000 * sorted(alone)[len(alone) // 2],
         "single_p99_ms": 1_000 * quantiles(alone, n=100)[-1],
         "requests_per_second": len(many) / seconds,
         "at_once_p50_ms": 1_000 * sorted(many)[len(many) // 2],
         "batch_rows_per_second": ROWS / sorted(batches)[len(batches) // 2],
+        "single_cpu_ms": 1_000 * single / len(alone),
+        "requests_per_cpu_second": len(many) / together,
+        "batch_rows_per_cpu_second": ROWS * len(batches) / batched,
     }
 
 
@@ -105,7 +120,7 @@ def main() -> None:
         )
         try:
             wait(port, server)
-            found = measured(port, asked_for.seconds)
+            found = measured(port, server.pid, asked_for.seconds)
         finally:
             server.terminate()
             server.wait()
