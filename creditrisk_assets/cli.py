@@ -12,6 +12,7 @@ from creditrisk_assets.monitoring.alerts_command import alerts
 from creditrisk_assets.monitoring.card_command import model_card
 from creditrisk_assets.options import MONTH
 from creditrisk_assets.resources.environments import SettingsError
+from creditrisk_assets.serving.api.command import api
 from creditrisk_assets.serving.metrics.command import exporter
 from creditrisk_assets.simulation.commands import simulate
 from creditrisk_assets.streaming.commands import quarantine, stream
@@ -34,6 +35,7 @@ main.add_command(alerts)
 main.add_command(model_card)
 main.add_command(champion)
 main.add_command(exporter)
+main.add_command(api)
 
 
 @main.command()

@@ -110,6 +110,7 @@ class Settings(BaseSettings):
     alert_urls: SecretStr | None = None
     alert_reminder_hours: float | None = None
     fresh_within_days: float = 3.0
+    api_keys: SecretStr | None = None
 
     @model_validator(mode="after")
     def _in_order(self) -> "Settings":
