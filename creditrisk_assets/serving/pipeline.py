@@ -10,6 +10,8 @@ from creditrisk_assets.serving.tables import Facts
 
 _MODEL = ("features/loans", "models/evidence", "models/reference")
 _SCORED = ("features/loans", "models/diagnostics", "models/moments", "models/posterior")
+_MONITORED = (*_SCORED, "scores/lineage", "scores/loans")
+_VALUED = (*_SCORED, "raw/loans")
 SOURCES: dict[str, tuple[str, ...]] = {
     "features/loans": ("raw/loans",),
     "models/reference": ("features/loans",),
@@ -29,8 +31,17 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "features/behaviour": ("raw/events",),
     "scores/live": ("raw/events", "features/behaviour"),
     "scores/shadow": ("raw/events", "scores/live"),
-    **dict.fromkeys(("serving/segments", "serving/loss_draws", "serving/default_curves"),
-                    (*_SCORED, "scores/lineage", "scores/loans")),
+    **dict.fromkeys(("monitoring/calibration", "monitoring/performance", "monitoring/drift", "monitoring/population"),
+                    _MONITORED),
+    "portfolio/lgd": ("features/loans", "raw/loans"),
+    **dict.fromkeys(("portfolio/stages", "portfolio/movements"), _VALUED),
+    **dict.fromkeys(("portfolio/expected_loss", "portfolio/totals", "portfolio/loss_distribution"),
+                    (*_VALUED, "portfolio/lgd")),
+    "monitoring/model_cards": ("models/backtest", "models/comparison", "models/posterior", "models/promotions",
+                               "monitoring/calibration", "monitoring/drift", "monitoring/performance"),
+    "monitoring/inventory": ("models/behaviour", "models/boosting", "models/logistic", "models/rules",
+                             "monitoring/model_cards", "scores/loans"),
+    **dict.fromkeys(("serving/segments", "serving/loss_draws", "serving/default_curves"), _MONITORED),
     "serving/roll_rates": ("features/behaviour",),
     "serving/quarantine": ("raw/events", "raw/loans_quarantine"),
 }  # fmt: skip

@@ -160,8 +160,8 @@ def test_vintages_in_one_run_are_those_of_the_function_and_keep_their_contract(b
     first, last = date(2015, 11, 1), MODEL_DATES[0]
     world.run('key:"scores/rules"', first, last)
     assert world.run('key:"monitoring/rule_agreement"', first, last).success
-    stored = world.rows(MONITORING_RULE_AGREEMENT)
     months = [first, date(2015, 12, 1), last]
+    stored = world.only(MONITORING_RULE_AGREEMENT, *months)
     scored, rules, features = (world.lake.scan(table, months) for table in (SCORES_LOANS, SCORES_RULES, FEATURES_LOANS))
     frames = scored.collect(), rules.collect(), as_known(features, date.max).collect()
     assert_frame_equal(by_vintage(months, *frames).sort("vintage", "measure"), stored)

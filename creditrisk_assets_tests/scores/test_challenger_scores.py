@@ -62,7 +62,7 @@ def test_it_scores_the_same_loans_by_the_same_function_with_the_other_features(w
     scoring = dated(world.lake, settings(world.lake), MODEL_DATES[1], "application_with_price")
     expected = scoring.score(loans).select(mine.columns).sort("loan_id")
     assert_frame_equal(mine.filter(vintage=LAST).sort("loan_id"), expected, check_exact=True)
-    rows = world.rows(MONITORING_CHALLENGER)
+    rows = world.only(MONITORING_CHALLENGER, *YOUNG)
     assert rows["loans"].to_list() == [theirs.filter(vintage=day).height for day in YOUNG]
     assert rows["loans"][0] == 0
     assert rows["champion_auc"].drop_nulls().len() == 4
@@ -74,8 +74,8 @@ def test_without_a_challenger_vintages_are_empty_and_not_compared(
 ) -> None:
     monkeypatch.setenv("CREDITRISK_CHALLENGER", "none")
     world.run(RUN, YOUNG[1], LAST)
-    assert world.rows(SCORES_CHALLENGER).is_empty()
-    rows = world.rows(MONITORING_CHALLENGER)
+    assert world.only(SCORES_CHALLENGER, *YOUNG[1:]).is_empty()
+    rows = world.only(MONITORING_CHALLENGER, *YOUNG[1:])
     assert rows["loans"].to_list() == [0] * 4
     assert rows["challenger_feature_set"].null_count() == 4
 
@@ -93,7 +93,7 @@ def test_with_one_good_model_only_nobody_challenges(world: World) -> None:
 def test_a_model_against_itself_has_no_winner(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CREDITRISK_CHALLENGER", "application")
     world.run(RUN, LAST)
-    (row,) = world.rows(MONITORING_CHALLENGER).iter_rows(named=True)
+    (row,) = world.only(MONITORING_CHALLENGER, LAST).iter_rows(named=True)
     assert row["loans"] > 100
     assert (row["differing"], row["auc_difference"], row["log_loss_difference"]) == (0.0, 0.0, 0.0)
     assert {row[f"{name}_winner"] for name in ("auc", "log_loss", "brier")} == {None}
