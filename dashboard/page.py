@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import NoReturn
 
 import polars as pl
@@ -13,7 +14,7 @@ from creditrisk_assets.resources.delta import LakeError
 from creditrisk_assets.resources.environments import SettingsError
 from creditrisk_assets.serving.errors import ServingError, ServingUnavailableError
 from creditrisk_assets.serving.tables import EmptyTableError
-from dashboard import access, reading
+from dashboard import access, files, reading
 
 
 @contextmanager
@@ -90,22 +91,14 @@ def leave_for(path: str, **query: str) -> NoReturn:
 
 def downloads(frame: pl.DataFrame, name: str) -> None:
     """What is on screen, as CSV and as parquet."""
-    import io
-
     stamp = f"{datetime.now(UTC):%Y%m%d}"
     with st.container(horizontal=True, gap="small"):
         st.download_button(
-            "CSV", lambda: frame.write_csv().encode(), f"{name}_{stamp}.csv", "text/csv",
+            "CSV", partial(files.csv, frame), f"{name}_{stamp}.csv", "text/csv",
             key=f"{name}-csv", icon=":material/download:", on_click="ignore",
         )  # fmt: skip
-
-        def parquet() -> bytes:
-            sink = io.BytesIO()
-            frame.write_parquet(sink)
-            return sink.getvalue()
-
         st.download_button(
-            "Parquet", parquet, f"{name}_{stamp}.parquet", "application/vnd.apache.parquet",
+            "Parquet", partial(files.parquet, frame), f"{name}_{stamp}.parquet", "application/vnd.apache.parquet",
             key=f"{name}-parquet", icon=":material/download:", on_click="ignore",
         )  # fmt: skip
 
