@@ -18,7 +18,11 @@ ASKED = [("POST", "/v1/score"), ("POST", "/v1/score/batch"), ("GET", "/v1/loans/
 OPEN = ["/healthz", "/readyz", "/metrics", "/openapi.json"]
 
 
-@pytest.mark.parametrize("key", [None, "", "crk_", KEY[:-1], KEY + "x", digest(KEY), f"portal:{digest(KEY)}", "\xfc"])
+@pytest.mark.parametrize(
+    "key",
+    [None, "", "crk_", KEY[:-1], KEY + "x", digest(KEY), f"portal:{digest(KEY)}", "\xfc"],
+    ids=["none", "empty", "prefix", "shorter", "longer", "digest", "entry", "not-ascii"],
+)
 def test_nobody_is_served_without_a_key_that_is_known(api_lake: Lake, key: str | None) -> None:
     headers = {} if key is None else {"X-API-Key": key.encode("latin-1")}
     with asking(api_lake, KNOWN) as client:
@@ -30,7 +34,7 @@ def test_nobody_is_served_without_a_key_that_is_known(api_lake: Lake, key: str |
             assert client.get(path).status_code == 200
 
 
-@pytest.mark.parametrize("key", [KEY, OTHER])
+@pytest.mark.parametrize("key", [KEY, OTHER], ids=["first", "other"])
 def test_holders_of_a_key_are_served(api_lake: Lake, key: str) -> None:
     with asking(api_lake, KNOWN) as client:
         assert client.post("/v1/score", headers={"X-API-Key": key}, json=sent()).status_code == 200
@@ -58,6 +62,7 @@ def test_a_key_is_known_by_its_holder_and_digest_alone() -> None:
         (f"a b:{digest(KEY)}", "entry 1 of 1"),
         (f"portal:{digest(KEY)},portal:{digest(OTHER)}", "a name stands there twice"),
     ],
+    ids=["bare-key", "second-is-a-key", "name-with-a-space", "twice"],
 )
 def test_keys_that_cannot_be_used_are_told_without_repeating_them(text: str, told: str) -> None:
     with pytest.raises(SettingsError, match="CREDITRISK_API_KEYS") as error:
