@@ -21,7 +21,8 @@ from creditrisk_assets.models.plots import as_markdown, embedded
 from creditrisk_assets.partitions import model_dates, models_so_far, what_a_model_may_know
 from creditrisk_assets.portfolio import plots
 from creditrisk_assets.portfolio.loss_distribution import distribution
-from creditrisk_assets.portfolio.provided import Moving, Posteriors
+from creditrisk_assets.portfolio.posteriors import Posteriors
+from creditrisk_assets.portfolio.provided import Moving
 from creditrisk_assets.portfolio.reported import learn_lgd, lgd_rows, report
 from creditrisk_assets.resources.environments import settings
 from creditrisk_assets.resources.lake import DeltaLakeIOManager, commit_metadata, output_metadata

@@ -5,7 +5,7 @@ what happens to be stored, so that a table never mixes two states of the book.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -15,53 +15,21 @@ from numpy.typing import NDArray
 
 from creditrisk_assets.contracts import (
     FEATURES_LOANS,
-    MODELS_DIAGNOSTICS,
     PORTFOLIO_MOVEMENTS,
     PORTFOLIO_STAGES,
     RAW_LOANS,
 )
-from creditrisk_assets.models.draws import Draws
 from creditrisk_assets.models.outcomes import ORDER
-from creditrisk_assets.models.registry.record import Model
 from creditrisk_assets.portfolio.arrears import with_arrears
 from creditrisk_assets.portfolio.book import RAW, on_book
 from creditrisk_assets.portfolio.ifrs9 import Choices, load_choices
 from creditrisk_assets.portfolio.movements import STAGES, dated, movements
+from creditrisk_assets.portfolio.posteriors import Posteriors
 from creditrisk_assets.portfolio.provisions import Models, Provisions
 from creditrisk_assets.portfolio.reported import learn_lgd
 from creditrisk_assets.resources.delta import Lake
-from creditrisk_assets.scores.by_vintage import draws_of_model
-from creditrisk_assets.scores.champion import MODELS
-from creditrisk_assets.scores.loans import model_for
 
 Matrix = NDArray[np.float64]
-
-
-@dataclass
-class Posteriors:
-    """The good posteriors of a feature set, each rebuilt once."""
-
-    lake: Lake
-    feature_set: str
-    _draws: dict[date, Draws] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.good: list[date] = []
-        if all(self.lake.exists(table) for table in MODELS):
-            passed = pl.col("passed") & (pl.col("feature_set") == self.feature_set)
-            rows = self.lake.scan(MODELS_DIAGNOSTICS).filter(passed).select(pl.col("model_date").sort()).collect()
-            self.good = rows["model_date"].to_list()
-
-    def draws(self, model_date: date) -> Draws:
-        """The draws of a good posterior."""
-        if model_date not in self._draws:
-            self._draws[model_date] = draws_of_model(self.lake, Model(self.feature_set, model_date))
-        return self._draws[model_date]
-
-    def at_origination(self, vintage: date) -> tuple[date, Draws]:
-        """Date and draws of the latest good posterior dated by the vintage, else of the first good one."""
-        model_date = model_for(vintage, self.good) or self.good[0]
-        return model_date, self.draws(model_date)
 
 
 @dataclass(frozen=True)
@@ -79,17 +47,17 @@ def provide(posteriors: Posteriors, reporting: date, choices: Choices, policy: f
 
     `policy`: the lender's own loss given default, see `reported.learn_lgd`.
     """
-    lake, dated_ = posteriors.lake, model_for(reporting, posteriors.good)
-    if dated_ is None:
+    lake, model = posteriors.lake, posteriors.at(reporting)
+    if model is None:
         empty = pl.DataFrame(schema=PORTFOLIO_STAGES.schema)
         return Provided(empty, np.zeros((len(STAGES), 1)), pl.Series(dtype=pl.String), None)
     lgd = learn_lgd(lake, reporting, policy)
-    models = Models(dated_, posteriors.draws(dated_), lgd, posteriors.at_origination)
+    models = Models(model.model_date, posteriors.draws(model), lgd, posteriors.at_origination)
     provisions, written_off = Provisions(models, choices, reporting), [pl.Series(dtype=pl.String)]
     for live, bad, gone in books(lake, reporting, choices.months_to_write_off):
         provisions.add(live, bad)
         written_off.append(gone)
-    return Provided(provisions.rows, provisions.sums, pl.concat(written_off), dated_)
+    return Provided(provisions.rows, provisions.sums, pl.concat(written_off), model.model_date)
 
 
 def books(

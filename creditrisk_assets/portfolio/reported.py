@@ -9,7 +9,6 @@ import polars as pl
 
 from creditrisk_assets.contracts import (
     FEATURES_LOANS,
-    MODELS_DIAGNOSTICS,
     PORTFOLIO_EXPECTED_LOSS,
     PORTFOLIO_LGD,
     PORTFOLIO_TOTALS,
@@ -17,15 +16,12 @@ from creditrisk_assets.contracts import (
 )
 from creditrisk_assets.models.draws import Draws
 from creditrisk_assets.models.outcomes import ORDER
-from creditrisk_assets.models.registry.record import Model
 from creditrisk_assets.portfolio import loss_given_default as losses
 from creditrisk_assets.portfolio.book import RAW, on_book
 from creditrisk_assets.portfolio.expected_loss import Expecting, interval
 from creditrisk_assets.portfolio.loss_given_default import Counted, LossGivenDefault
+from creditrisk_assets.portfolio.posteriors import Posteriors
 from creditrisk_assets.resources.delta import Lake
-from creditrisk_assets.scores.by_vintage import draws_of_model
-from creditrisk_assets.scores.champion import MODELS
-from creditrisk_assets.scores.loans import model_for
 
 
 @dataclass(frozen=True)
@@ -77,14 +73,10 @@ def lgd_from(rows: pl.DataFrame) -> LossGivenDefault:
 
 
 def posterior_for(lake: Lake, feature_set: str, reporting: date) -> tuple[date, Draws] | None:
-    """Date and draws of the newest posterior that passed its gates and knows nothing of the reporting date's month."""
-    if not all(lake.exists(table) for table in MODELS):
-        return None
-    good = lake.scan(MODELS_DIAGNOSTICS).filter(pl.col("passed"), pl.col("feature_set") == feature_set)
-    dated = model_for(reporting, good.select("model_date").collect()["model_date"].to_list())
-    if dated is None:
-        return None
-    return dated, draws_of_model(lake, Model(feature_set, dated))
+    """Date and draws of the posterior that decides loans issued at the reporting date; None without one."""
+    posteriors = Posteriors(lake, feature_set)
+    model = posteriors.at(reporting)
+    return None if model is None else (model.model_date, posteriors.draws(model))
 
 
 def loans_on_book(lake: Lake, reporting: date) -> Iterator[pl.DataFrame]:

@@ -9,7 +9,7 @@ import pytest
 from creditrisk_assets.contracts import MODELS_DIAGNOSTICS, MODELS_MOMENTS, MODELS_POSTERIOR
 from creditrisk_assets.models.registry.promoting import Proposal, promote
 from creditrisk_assets.models.registry.record import Model
-from creditrisk_assets.portfolio.provided import Posteriors
+from creditrisk_assets.portfolio.posteriors import Posteriors
 from creditrisk_assets.portfolio.reported import posterior_for
 from creditrisk_assets.resources.environments import Settings
 from creditrisk_assets.scores.by_vintage import draws_of_model, models_of
@@ -39,7 +39,7 @@ def test_what_a_promoted_model_scored_is_looked_at_by_the_posterior_that_was_pro
     found = posterior_for(lake, "application", MODEL.model_date)
     assert found is not None
     assert np.array_equal(found[1].cells, promoted)
-    assert np.array_equal(Posteriors(lake, "application").draws(MODEL.model_date).cells, promoted)
+    assert np.array_equal(Posteriors(lake, "application").draws(MODEL).cells, promoted)
 
 
 def test_a_posterior_that_is_gone_is_named(batched: World, tmp_path: Path) -> None:
