@@ -127,8 +127,11 @@ def _serve(home: Home, book: Path | None, port: int, watch: Stopwatch, say: Say)
         )
         supervisor.start("dagster-daemon", _dagster("daemon", "run"))
         live.start_producer(supervisor, book)
-        say(f"Starting the Dagster UI at {url} (Ctrl-C ends everything) ...")
-        if supervisor.wait_until_ready(web, READY_SECONDS):
+        say(f"Starting the API, the exporter and the Dagster UI at {url} (Ctrl-C ends everything) ...")
+        api, exporter = live.start_api(supervisor), live.start_exporter(supervisor)
+        if all(supervisor.wait_until_ready(child, READY_SECONDS) for child in (api, exporter, web)):
+            say(f"API: {str(api.url).removesuffix('/healthz')}/openapi.json")
+            say(f"Metrics: {str(exporter.url).replace('tcp://', 'http://')}/metrics")
             say(f"Dagster UI: {url}")
             supervisor.watch(live.Counters(say))
         say("Stopping ...")

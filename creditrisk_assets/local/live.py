@@ -57,6 +57,18 @@ def start_dashboard(supervisor: Supervisor, dagster_url: str) -> Child:
     return supervisor.start("dashboard", command, f"http://{LOOPBACK}:{port}/_stcore/health")
 
 
+def start_api(supervisor: Supervisor) -> Child:
+    """The scoring API; it answers whether or not there is a model to score by."""
+    port = free_port(8600)
+    return supervisor.start("api", program("api", "--port", str(port)), f"http://{LOOPBACK}:{port}/healthz")
+
+
+def start_exporter(supervisor: Supervisor) -> Child:
+    """What Prometheus reads."""
+    port = free_port(9108)
+    return supervisor.start("exporter", program("exporter", "--port", str(port)), f"tcp://{LOOPBACK}:{port}")
+
+
 def start_producer(supervisor: Supervisor, book: Path | None) -> Child:
     """A living book that sends applications and activity, bad, repeated and late messages among them."""
     mishaps = ["--poison", "0.01", "--duplicates", "0.01", "--late", "0.01"]

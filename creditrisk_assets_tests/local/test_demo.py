@@ -123,6 +123,15 @@ def shown_assets(url: str) -> set[str]:
         return {"/".join(node["assetKey"]["path"]) for node in json.load(response)["data"]["assetNodes"]}
 
 
+def answers_of_the_platform(told: str) -> None:
+    """The API and the exporter answer where the demo says that they do."""
+    for name, path, expected in (("API", "/openapi.json", "/v1/score"), ("Metrics", "/metrics", "creditrisk_source_up")):
+        found = re.search(rf"^{name}: (http://{re.escape(LOOPBACK)}:\d+{path})$", told, re.MULTILINE)
+        assert found, told
+        with urllib.request.urlopen(found[1], timeout=30) as response:
+            assert expected in response.read().decode()
+
+
 @pytest.fixture
 def demo(data: Path, small: Path) -> Iterator[subprocess.Popen[str]]:
     """The demo with its UI over another book in the same data folder; gone at the end whatever happens."""
@@ -152,6 +161,7 @@ def test_another_book_clears_the_old_one_shows_the_ui_and_leaves_nothing_behind(
             break
     else:
         pytest.fail("".join(told))
+    answers_of_the_platform("".join(told))
     url = told[-1].removeprefix("Dagster UI: ").strip()
     assert re.fullmatch(rf"http://{re.escape(LOOPBACK)}:\d+", url)
     assert shown_assets(url) == {"/".join(key) for key in TABLES}
