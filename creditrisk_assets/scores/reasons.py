@@ -31,6 +31,13 @@ def reasons(
 
     ValueError names shapes that do not fit, values that are not finite, and spreads below 0.
     """
+    return named(*ranking(contributions, spread, factors, most, certainty), factors)
+
+
+def ranking(
+    contributions: Matrix, spread: Matrix, factors: Sequence[str], most: int = 4, certainty: float = 0.9
+) -> tuple[NDArray[np.int32], Matrix]:
+    """The same as arrays (most, rows): places of the reasons among `factors`, F where fewer; their contributions."""
     from scipy.special import ndtri
 
     contributions, spread = np.asarray(contributions, np.float64), np.asarray(spread, np.float64)
@@ -42,10 +49,16 @@ def reasons(
         block = slice(start, start + BLOCK)
         _refuse_values(contributions[block], spread[block], start)
         _rank(contributions[block], spread[block], float(ndtri(certainty)), ranked[:, block], values[:, block])
+    return ranked, values
+
+
+def named(ranked: NDArray[np.int32], values: Matrix, factors: Sequence[str]) -> pl.DataFrame:
+    """What `ranking` found in the columns of `reasons`."""
+    most, rows = ranked.shape
     names = pl.Series([*factors, None], dtype=pl.String).gather(pl.Series(ranked.ravel()))
-    named = [names[n * rows : (n + 1) * rows].alias(f"reason_{n + 1}") for n in range(most)]
+    said = [names[n * rows : (n + 1) * rows].alias(f"reason_{n + 1}") for n in range(most)]
     given = [pl.Series(f"contribution_{n}", value, nan_to_null=True) for n, value in enumerate(values, 1)]
-    return pl.DataFrame([*named, *given])
+    return pl.DataFrame([*said, *given])
 
 
 def _rank(contributions: Matrix, spread: Matrix, deviations: float, ranked: NDArray[np.int32], values: Matrix) -> None:
@@ -74,7 +87,8 @@ def _refuse_misfits(contributions: Matrix, spread: Matrix, factors: Sequence[str
         raise ValueError(f"contributions must have the shape {expected}, not {contributions.shape}")
     if spread.shape != contributions.shape:
         raise ValueError(f"spread {spread.shape} must have the shape of contributions {contributions.shape}")
-    if doubled := sorted({name for name in factors if list(factors).count(name) > 1}):
+    if len(set(factors)) < len(factors):
+        doubled = sorted({name for name in factors if list(factors).count(name) > 1})
         raise ValueError(f"factors must differ: {', '.join(doubled)} stands there more than once")
     if most < 1:
         raise ValueError(f"most must be at least 1, not {most}")

@@ -1,6 +1,6 @@
 """Applications of the stream as rows of features/loans: the same columns, dialects and bounds as for files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -17,11 +17,18 @@ from creditrisk_assets.raw.typed import ISSUED, broken, numbers_in, plain_number
 from creditrisk_assets.streaming.envelope import APPLICATION_COLUMNS, OLD_NAMES, Application
 from creditrisk_assets.streaming.messages import in_blocks
 
-COLUMNS = (ISSUED, *(replace(column, nullable=column.nullable or column.price) for column in APPLICATION_COLUMNS))
-"""What is checked of an application. The price may be lacking: the lender sets it after the borrower applied."""
-
+ASKED = tuple(replace(column, nullable=column.nullable or column.price) for column in APPLICATION_COLUMNS)
+"""What is told of an application. The price may be lacking: the lender sets it after the borrower applied."""
+COLUMNS = (ISSUED, *ASKED)
+"""What is checked of an application."""
 
 NUMBERS = plain_numbers(APPLICATION_COLUMNS)
+_FIELDS = {name: place for place, name in enumerate(Application.__struct_fields__)}
+_RENAMED = [
+    (place, _FIELDS[OLD_NAMES[column.name]])
+    for place, column in enumerate(APPLICATION_COLUMNS)
+    if column.name in OLD_NAMES
+]
 UNKNOWN_YET = {"loan_status": "Current", "last_pymnt_d": None}
 """Of the outcome of a loan nothing is known when it is applied for."""
 
@@ -125,9 +132,19 @@ def payloads(found: Sequence[Any]) -> pl.DataFrame:
 
     Numbers where all of them came as numbers, else texts: a number reads back from its text as it was.
     """
-    values = zip(*map(msgspec.structs.astuple, found), strict=True)
-    told = dict(zip(Application.__struct_fields__, values, strict=False))  # of no message there are none
-    return pl.DataFrame([_column(column, told) for column in APPLICATION_COLUMNS])
+    return pl.DataFrame(list(map(_column, APPLICATION_COLUMNS, as_told(found))))
+
+
+def as_told(found: Sequence[Any]) -> list[Sequence[Any]]:
+    """What n payloads tell, as it came: the values (n) of each of APPLICATION_COLUMNS."""
+    values = list(zip(*map(msgspec.structs.astuple, found), strict=True)) or [()] * len(_FIELDS)
+    columns: list[Sequence[Any]] = [values[_FIELDS[column.name]] for column in APPLICATION_COLUMNS]
+    for place, old in _RENAMED:
+        before = values[old]
+        if before.count(None) < len(before):
+            named = zip(columns[place], before, strict=True)
+            columns[place] = [earlier if value is None else value for value, earlier in named]
+    return columns
 
 
 def stacked(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
@@ -138,11 +155,7 @@ def stacked(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
     )
 
 
-def _column(column: Column, told: Mapping[str, Sequence[Any]]) -> pl.Series:
-    values = told.get(column.name, ())
-    if old := OLD_NAMES.get(column.name):
-        named = zip(values, told.get(old, ()), strict=True)
-        values = [before if value is None else value for value, before in named]
+def _column(column: Column, values: Sequence[Any]) -> pl.Series:
     try:
         return pl.Series(column.name, values, dtype=pl.Float64 if column.name in NUMBERS else pl.String)
     except TypeError:
