@@ -35,12 +35,18 @@ class PlainFeatures:
             return {name: _of_all(name, formula, columns) for name, formula in self._formulas.items()}
 
 
+_TOLD, _MADE = (
+    frozenset(column.name for column in table.columns if column.dtype == pl.String)
+    for table in (RAW_LOANS, FEATURES_LOANS)
+)
+"""Texts among what features read, and among features."""
+
+
 def _of_all(name: str, formula: Formula, columns: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
     read, *others = formula.reads
-    if others or RAW_LOANS.schema[read] != pl.String:
+    if others or read not in _TOLD:
         return np.asarray(formula.many(columns))
     # Few texts stand for many rows: each is worked out once.
     texts = columns[read].tolist()
     values = {text: formula.one({read: text}) for text in set(texts)}
-    dtype = object if FEATURES_LOANS.schema[name] == pl.String else np.float64
-    return np.array([values[text] for text in texts], dtype)
+    return np.array([values[text] for text in texts], object if name in _MADE else np.float64)

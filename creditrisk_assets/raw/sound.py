@@ -69,7 +69,10 @@ class Sound:
         columns: dict[str, NDArray[Any]] = {"vintage": issued}
         sound = np.ones(issued.size, np.bool_)
         for reader, told in zip(self._readers, values, strict=True):
-            columns[reader.name], good = reader.many(told)
+            if told.count(None) == len(told):
+                columns[reader.name], good = np.full(len(told), reader.nothing), None
+            else:
+                columns[reader.name], good = reader.many(told)
             if good is not None:
                 sound &= good
             if reader.required:

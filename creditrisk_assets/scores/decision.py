@@ -64,8 +64,7 @@ def _probabilities(name: str, values: ArrayLike) -> Vector:
     if array.ndim != 1:
         raise ValueError(f"{name} must have the shape (rows,), not {array.shape}")
     # Written so that nan, which no comparison holds for, is refused too.
-    wrong = ~((array >= 0) & (array <= 1))
-    if wrong.any():
-        row = int(wrong.argmax())
+    if array.size and not (array.min() >= 0 and array.max() <= 1):
+        row = int((~((array >= 0) & (array <= 1))).argmax())
         raise ValueError(f"{name} must hold probabilities from 0 to 1, but row {row} holds {array[row]}")
     return array

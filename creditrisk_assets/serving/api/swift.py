@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from creditrisk_assets import formulas
 from creditrisk_assets.features.plain import PlainFeatures
-from creditrisk_assets.formulas import month_number
+from creditrisk_assets.formulas import Formula, month_number
 from creditrisk_assets.models.design import TERM
 from creditrisk_assets.models.rules.flagging import Flagging
 from creditrisk_assets.models.rules.rule_set import RuleSet
@@ -84,13 +84,18 @@ class Swift:
     ) -> list[Answer]:  # fmt: skip
         vintage = issued.astype(np.int64) - self._design.first_month
         found, places, ranked, given = self._scoring.figures(codes, vintage, self._scorer.nearest_terms(months))
-        pds = {"pd": found["pd"]}
         columns: list[Any] = [found[name].tolist() for name in _PDS]
-        columns += [scale.many(pds).astype(np.int64).tolist() for scale in (self._points, self._band)]
+        columns += [self._whole(self._points, found["pd"]), self._whole(self._band, found["pd"])]
         columns += [[DECISIONS[place] for place in places], found["decision_probability"].tolist()]
         columns += [repeat(self._scoring.policy.version), self._reasons(ranked.T.tolist(), given.T.tolist())]
         columns += [repeat(self._model), map(self._flags, held), repeat(self._rules)]
         return list(map(Answer, [one.application_id for one in sent], *columns))
+
+    def _whole(self, scale: Formula, pd: NDArray[np.float64]) -> list[int]:
+        if pd.size == 1:
+            return [int(scale.one({"pd": pd.item()}))]
+        found: list[int] = scale.many({"pd": pd}).astype(np.int64).tolist()
+        return found
 
     def _reasons(self, ranked: list[list[int]], given: list[list[float]]) -> list[list[Reason]]:
         factors, none = self._factors, len(self._factors)
