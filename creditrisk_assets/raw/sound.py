@@ -94,15 +94,19 @@ class _Reader:
         return self._read(value if value.__class__ is str else str(value))
 
     def many(self, told: Sequence[Any]) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
-        """Values (n,) and which are sound, None for all: every text is read once."""
-        texts = [value if value is None or value.__class__ is str else str(value) for value in told]
-        values: dict[str | None, Any] = {text: _tried(self.one, text) for text in set(texts) if text is not None}
+        """Values (n,) and which are sound, None for all: what is told again is not read again."""
+        asked = self._asked(told)
+        values: dict[Any, Any] = {one: _tried(self.one, one) for one in set(asked) if one is not None}
         values[None] = self.nothing
-        found = [values[text] for text in texts]
+        found = [values[one] for one in asked]
         if _UNSOUND not in values.values():
             return self._array(found), None
         good = np.array([value is not _UNSOUND for value in found])
         return self._array([self.nothing if value is _UNSOUND else value for value in found]), good
+
+    def _asked(self, told: Sequence[Any]) -> Sequence[Any]:
+        """Texts only: 5 and 5.0 are equal, and spelled differently."""
+        return [one if one is None or one.__class__ is str else str(one) for one in told]
 
     def _array(self, values: list[Any]) -> NDArray[Any]:
         return np.array(values, np.float64)
@@ -144,6 +148,9 @@ class _Numbers(_Reader):
         if self._whole:
             bad |= np.abs(numbers - np.rint(numbers)) > 0
         return numbers, ~bad if bad.any() else None
+
+    def _asked(self, told: Sequence[Any]) -> Sequence[Any]:
+        return told
 
 
 _UNSOUND = object()
