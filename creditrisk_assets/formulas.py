@@ -1,13 +1,11 @@
 """Definitions worked out of plain values, for whoever cannot wait: a query engine takes milliseconds to be asked.
 
-A definition written over an engine, `on.col("dti").clip(0, 100)`, is an expression where the engine is
-polars, and a `Formula` where it is this module: one definition, for frames and for whoever asks about a
-single row. The vocabulary is what definitions here need of polars; a further word fails when a definition
-is written down, not when it is asked.
+A definition written over an engine, `on.col("dti").clip(0, 100)`, is an expression where the engine is polars, and
+a `Formula` where it is this module: one definition, for frames and for whoever asks about a single row. A word of
+polars that no definition here needs fails when a definition is written down, not when it is asked.
 
-Numbers are floats, nan where missing; months are numbers too, counted from year 0; texts are None where
-missing. As in polars nothing is known of what is missing; that a condition does not hold is all that can
-be told of it, so there is no "not".
+Numbers are floats, nan where missing; months are numbers too, counted from year 0; texts are None where missing.
+That a condition does not hold is all that can be told of what is missing, so there is no "not".
 """
 
 import math
@@ -15,6 +13,7 @@ import operator
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import reduce
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -22,12 +21,8 @@ import numpy as np
 Worked: TypeAlias = Callable[[Any], Any]
 
 
-def _on_the_left(function: Callable[[Any, Any], Any]) -> "Callable[[Formula, Any], Formula]":
-    return lambda formula, other: _both(function, formula, other)
-
-
-def _on_the_right(function: Callable[[Any, Any], Any]) -> "Callable[[Formula, Any], Formula]":
-    return lambda formula, other: _both(function, other, formula)
+def _operator(function: Callable[[Any, Any], Any], *, swapped: bool = False) -> "Callable[[Formula, Any], Formula]":
+    return lambda formula, other: _both(function, *((other, formula) if swapped else (formula, other)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,25 +30,25 @@ class Formula:
     """What an expression says of values by their names, those in `reads`.
 
     `one`: of a mapping to plain values; `many`: (n,) of a mapping to arrays (n,), float64 or, of texts,
-    objects. ArithmeticError or ValueError where no value comes of it, as of a division by zero.
+    objects. ArithmeticError where no value comes of it, as of a division by zero.
     """
 
     one: Worked
     many: Worked
     reads: frozenset[str]
 
-    __add__, __radd__ = _on_the_left(operator.add), _on_the_right(operator.add)
-    __sub__, __rsub__ = _on_the_left(operator.sub), _on_the_right(operator.sub)
-    __mul__, __rmul__ = _on_the_left(operator.mul), _on_the_right(operator.mul)
-    __truediv__, __rtruediv__ = _on_the_left(operator.truediv), _on_the_right(operator.truediv)
-    __lt__, __le__ = _on_the_left(operator.lt), _on_the_left(operator.le)
-    __gt__, __ge__ = _on_the_left(operator.gt), _on_the_left(operator.ge)
-    __and__, __or__ = _on_the_left(operator.and_), _on_the_left(operator.or_)
-    __eq__ = _on_the_left(operator.eq)  # type: ignore[assignment]
-    __hash__ = None  # type: ignore[assignment]
+    __add__, __radd__ = _operator(operator.add), _operator(operator.add, swapped=True)
+    __sub__, __rsub__ = _operator(operator.sub), _operator(operator.sub, swapped=True)
+    __mul__, __rmul__ = _operator(operator.mul), _operator(operator.mul, swapped=True)
+    __truediv__, __rtruediv__ = _operator(operator.truediv), _operator(operator.truediv, swapped=True)
+    __lt__, __le__ = _operator(operator.lt), _operator(operator.le)
+    __gt__, __ge__ = _operator(operator.gt), _operator(operator.ge)
+    __and__, __or__ = _operator(operator.and_), _operator(operator.or_)
+    __eq__, __hash__ = _operator(operator.eq), None  # type: ignore[assignment]
 
     def __ne__(self, other: object) -> "Formula":  # type: ignore[override]
-        return self.is_not_null() & _both(operator.ne, self, other)
+        sides = (side.is_not_null() for side in (self, other) if isinstance(side, Formula) and side.reads)
+        return reduce(operator.and_, sides, _both(operator.ne, self, other))
 
     def is_null(self) -> "Formula":
         """Is it missing?"""

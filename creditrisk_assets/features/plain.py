@@ -16,8 +16,7 @@ from creditrisk_assets.formulas import Formula
 class PlainFeatures:
     """Works out some features of columns of raw/loans, those in `reads`; values as `formulas` has them.
 
-    KeyError for a feature that is not known at application. Where no value comes of a row, ArithmeticError or
-    ValueError.
+    KeyError for a feature that is not known at application; ArithmeticError where no value comes of a row.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
