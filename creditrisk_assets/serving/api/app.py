@@ -1,7 +1,7 @@
 """The API as an ASGI application: thin, every route calls one function."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -61,14 +61,20 @@ class Service:
             )
 
 
-def create_app(lake: Lake, values: Settings, keys: Keys, every: float = EVERY) -> FastAPI:
-    """The API over a lake; it looks for a new model `every` so many seconds while it is up."""
+def create_app(
+    lake: Lake, values: Settings, keys: Keys, every: float = EVERY, ready: Callable[[], None] = lambda: None
+) -> FastAPI:
+    """The API over a lake; it looks for a new model `every` so many seconds while it is up.
+
+    `ready` is called once it has looked for the first time.
+    """
     metrics = Metrics()
     held = Held(lake, values, metrics.took)
 
     @asynccontextmanager
     async def up(_: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(held.start, every)
+        ready()
         yield
         await asyncio.to_thread(held.close)
 

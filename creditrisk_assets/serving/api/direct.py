@@ -18,7 +18,7 @@ class Direct:
 
     def __init__(self, app: Any, routes: Iterable[APIRoute], admitted: Callable[[Request], Any]) -> None:
         self._app, self._admitted = app, admitted
-        self._routes = {(method, route.path): route for route in routes for method in route.methods}
+        self._routes = {(method, route.path): route for route in routes for method in route.methods or ()}
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer, or pass on what is no such route."""
