@@ -6,6 +6,7 @@ schema and into the reasons for which a row breaks it. No Dagster here.
 
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Literal
 
 import polars as pl
@@ -78,9 +79,9 @@ class Table:
         """The table as people write it: `raw/loans`."""
         return "/".join(self.key)
 
-    @property
+    @cached_property
     def schema(self) -> pl.Schema:
-        """Polars schema in declared column order."""
+        """Polars schema in declared column order; to be read only."""
         return pl.Schema({column.name: column.dtype for column in self.columns})
 
     def names(self, *known: Known, price: bool | None = None) -> list[str]:

@@ -117,9 +117,16 @@ class BehaviourModel:
         NaN for a customer without one; the PD is over the twelve months to come, its interval from 5 % to 95 %.
         ValueError for lengths that differ, a variance below 0, and columns absent or empty that may not be.
         """
-        codes, away, before = self._read(features, m0, v0)
-        pd, low, high, mean, sd = (np.empty(features.height) for _ in range(5))
-        for start in range(0, features.height, BLOCK):
+        return self._predicted(*self._read(features, m0, v0))
+
+    def explained(self, features: pl.DataFrame, m0: ArrayLike, v0: ArrayLike) -> tuple[pl.DataFrame, Matrix, Matrix]:
+        """What `predict` and `contributions` say of the same rows, which are read once."""
+        read = self._read(features, m0, v0)
+        return self._predicted(*read), *self._contributed(*read)
+
+    def _predicted(self, codes: Codes, away: Vector, before: Vector) -> pl.DataFrame:
+        pd, low, high, mean, sd = (np.empty(away.size) for _ in range(5))
+        for start in range(0, away.size, BLOCK):
             rows = slice(start, start + BLOCK)
             few = [code[rows] for code in codes]
             mean[rows] = self._mean(few, away[rows])
@@ -130,7 +137,9 @@ class BehaviourModel:
 
     def contributions(self, features: pl.DataFrame, m0: ArrayLike, v0: ArrayLike) -> tuple[Matrix, Matrix]:
         """(contribution, its deviation), each (n, factors): log_odds = base + the sum of a row's contributions."""
-        codes, away, before = self._read(features, m0, v0)
+        return self._contributed(*self._read(features, m0, v0))
+
+    def _contributed(self, codes: Codes, away: Vector, before: Vector) -> tuple[Matrix, Matrix]:
         rho, tables = self.mean[1], self._tables
         told, spread = [rho * away], [np.sqrt(away**2 * self.covariance[1, 1] + rho**2 * before)]
         for effect, centre, deviation, code in zip(tables.effects, tables.centres, tables.spread, codes, strict=True):

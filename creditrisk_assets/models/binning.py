@@ -1,9 +1,8 @@
 """Features as bins: fitted on the training window, kept as a small table, applied as polars expressions.
 
-Numbers fall into at most a hundred bins with about equal counts of loans, a missing value into a bin of
-its own; each bin has a score, the standardised mean of its loans, on which the model is linear.
-Levels of small categories are bins as they stand. Whatever the window does not show (a feature all
-missing or constant, a level without loans) drops out.
+Numbers fall into at most a hundred bins with about equal counts of loans, a missing value into a bin of its own;
+each bin has a score, the standardised mean of its loans, on which the model is linear. Levels of small categories
+are bins as they stand. Whatever the window does not show (all missing, constant, a level without loans) drops out.
 
 Walk-forward over the eight quarters of 2009-2010 (outcomes `final`, 24 months; log loss without /
 with the price): unbinned .37998 / .37580, 10 bins .38299 / .37674, 20 bins .37988 / .37578, 40 bins
@@ -134,7 +133,7 @@ class Binning:
         """
         if absent := [name for name in self.names if name not in frame.columns]:
             refuse_unusable(frame, absent, ())
-        if frame.height == 1 and (single := self._row_coder(frame.row(0, named=True))) is not None:
+        if frame.height == 1 and (single := self.row_coder(frame.row(0, named=True))) is not None:
             return single
         if any(np.isinf(frame[numeric.name].to_numpy()).any() for numeric in self.numerics):
             refuse_unusable(frame, (), [numeric.name for numeric in self.numerics])
@@ -142,11 +141,12 @@ class Binning:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """Columns of features/loans that are looked at, in the order of the codes."""
+        """Columns of features/loans that are looked at."""
         return tuple(factor.name for factor in self.factors)
 
     @cached_property
-    def _row_coder(self) -> RowCoder:
+    def row_coder(self) -> RowCoder:
+        """The same codes of plain values."""
         return RowCoder(self.numerics, (*self.categories, *self.groups))
 
     @cached_property

@@ -130,6 +130,11 @@ class Design:
         return {name: slice(end - size, end) for (name, size), end in zip(sizes.items(), ends, strict=True)}
 
     @property
+    def first_month(self) -> int:
+        """The first vintage as months since year 0: from it the positions of vintages count."""
+        return self.vintages[0].year * 12 + self.vintages[0].month - 1
+
+    @property
     def shared(self) -> int:
         """Number of coefficients that all vintages share: everything but the vintage effects."""
         return int(self.parts["vintage"].start)
@@ -162,11 +167,11 @@ class Design:
         """
         codes = self.binning.codes(frame)
         issued = frame["vintage"]
-        months = (issued.dt.year().cast(pl.Int64) * 12 + issued.dt.month().cast(pl.Int64)).to_numpy()
+        months = (issued.dt.year().cast(pl.Int64) * 12 + issued.dt.month().cast(pl.Int64) - 1).to_numpy()
         known = {"months", "outcome"} <= set(frame.columns)
         return Coded(
             codes,
-            months - (self.vintages[0].year * 12 + self.vintages[0].month),
+            months - self.first_month,
             frame["months"].cast(pl.Int64).to_numpy() if known else np.zeros(0, np.int64),
             frame["outcome"].to_numpy() if known else np.zeros(0, np.bool_),
         )

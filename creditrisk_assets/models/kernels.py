@@ -191,6 +191,36 @@ def pds_of_loans(
             result[3 * h, i] = expected
 
 
+def rank_of_loans(contributions: Matrix, spread: Matrix, deviations: float, ranked: Matrix, values: Vector) -> int:
+    """The largest sure contributions of n loans, largest first, into ranked (most, n) int32 and values (most, n).
+
+    contributions, spread (n, F); sure: above 0 and at least `deviations` times its spread. Of equals the
+    first comes first; places that are left keep what stood there. Returns -1, or the first loan that holds
+    a value that is not finite, or a spread below 0, where nothing is ranked from there on.
+    """
+    most = ranked.shape[0]
+    for i in range(contributions.shape[0]):
+        count = 0
+        for f in range(contributions.shape[1]):
+            value, deviation = contributions[i, f], spread[i, f]
+            if not (abs(value) < math.inf and 0.0 <= deviation < math.inf):
+                return i
+            if not (value > 0.0 and value >= deviations * deviation):
+                continue
+            place = count
+            while place > 0 and values[place - 1, i] < value:
+                place -= 1
+            if place == most:
+                continue
+            count = min(count + 1, most)
+            for k in range(count - 1, place, -1):
+                values[k, i] = values[k - 1, i]
+                ranked[k, i] = ranked[k - 1, i]
+            values[place, i] = value
+            ranked[place, i] = f
+    return -1
+
+
 def survive_trials(odds, first, second, time, one, two, when, months, trials, baseline, powers, top, total):  # type: ignore[no-untyped-def]
     """Sum over n loans of trials * log(1 + odds * baseline) for S draws, added to total (S,).
 

@@ -190,9 +190,11 @@ class Scorer:
 
     def terms_of(self, frame: pl.DataFrame) -> NDArray[np.int64]:
         """Position (n,) of each row's term among the known ones: the nearest, the first where it is missing."""
-        known = np.array(self.horizons.terms)
-        asked = frame["term_months"].fill_null(float(known[0])).to_numpy()
-        return np.asarray(np.abs(asked[:, None] - known).argmin(axis=1), np.int64)
+        return self.nearest_terms(frame["term_months"].fill_null(float(self.horizons.terms[0])).to_numpy())
+
+    def nearest_terms(self, months: Vector) -> NDArray[np.int64]:
+        """The same for terms (n,) in months."""
+        return np.asarray(np.abs(months[:, None] - np.array(self.horizons.terms)).argmin(axis=1), np.int64)
 
     def predict(self, frame: pl.DataFrame) -> pl.DataFrame:
         """PDs with intervals, one row per row of features/loans.
@@ -207,11 +209,16 @@ class Scorer:
 
     def predict_coded(self, coded: Coded, term: NDArray[np.int64]) -> pl.DataFrame:
         """The same for loans coded by the design, all at once; `term` (n,) as `terms_of` has it."""
-        levels = self._levels(coded.vintage)
-        mean, variance = moments(self.design, self.tables, coded.codes, levels)
+        return pl.DataFrame(self.predicted(coded.codes, coded.vintage, term))
+
+    def predicted(
+        self, codes: NDArray[np.uint8], vintage: NDArray[np.int64], term: NDArray[np.int64]
+    ) -> dict[str, Vector]:
+        """The same as arrays (n,) by name; `codes` and `vintage` as `Coded` has them."""
+        levels = self._levels(vintage)
+        mean, variance = moments(self.design, self.tables, codes, levels)
         columns = dict(zip(PREDICTED, self.pds(mean, variance, term), strict=True))
-        told = {"log_odds": mean, "log_odds_sd": np.sqrt(variance), "base": self.tables.base[levels]}
-        return pl.DataFrame({**columns, **told})
+        return {**columns, "log_odds": mean, "log_odds_sd": np.sqrt(variance), "base": self.tables.base[levels]}
 
     def pds(self, mean: Vector, variance: Vector, term: NDArray[np.int64]) -> Matrix:
         """(6, n): the columns `PREDICTED` of log-odds with mean and variance (n,); `term` (n,) as `terms_of` has it."""

@@ -12,6 +12,7 @@ from creditrisk_assets.raw.records import LINE
 from creditrisk_assets.raw.sources import FILE_COLUMNS
 
 LONGEST_TEXT = 10_000
+PERCENT_DECIMALS = 6
 ISSUED = Column("issue_d", pl.Date, "month of issue", known="key", nullable=False, parse="month")
 IDENTIFIER = Column("id", pl.String, "the lender's identifier", known="key")
 
@@ -75,7 +76,7 @@ def _percent(name: str) -> pl.Expr:
     plain = ~pl.col(f"raw:{name}").str.contains("%", literal=True)
     fractions = (pl.col("int_rate") < 1) & ~pl.col("raw:int_rate").str.contains("%", literal=True)
     scaled = pl.when(plain & fractions).then(pl.col(name) * 100).otherwise(pl.col(name))
-    return scaled.round(6).alias(name)
+    return scaled.round(PERCENT_DECIMALS).alias(name)
 
 
 def _century() -> pl.Expr:

@@ -29,14 +29,24 @@ def decide(below: Vector, above: Vector, policy: Policy) -> pl.DataFrame:
 
     ValueError for other shapes, and for values that are not finite or outside 0..1.
     """
+    place, probability = decided(below, above, policy)
+    return pl.DataFrame([in_words(place), pl.Series("decision_probability", probability)])
+
+
+def decided(below: Vector, above: Vector, policy: Policy) -> tuple[NDArray[np.uint32], Vector]:
+    """What `decide` says as arrays (rows,): the place of the decision among DECISIONS, and its probability."""
     below, above = _probabilities("below", below), _probabilities("above", above)
     if below.shape != above.shape:
         raise ValueError(f"below {below.shape} and above {above.shape} must have the same shape")
     approved = (below >= policy.confidence) & (below > above)
     declined = (above >= policy.confidence) & (above > below)
     place = np.where(approved, 0, np.where(declined, 2, 1)).astype(np.uint32)
-    decision = pl.Series("decision", DECISIONS).gather(pl.Series(place))
-    return pl.DataFrame([decision, pl.Series("decision_probability", np.maximum(below, above))])
+    return place, np.maximum(below, above)
+
+
+def in_words(place: NDArray[np.uint32]) -> pl.Series:
+    """The decisions at places (rows,) among DECISIONS."""
+    return pl.Series("decision", DECISIONS).gather(pl.Series(place))
 
 
 def expected_profit(pd: Vector, policy: Policy) -> Vector:
@@ -54,8 +64,7 @@ def _probabilities(name: str, values: ArrayLike) -> Vector:
     if array.ndim != 1:
         raise ValueError(f"{name} must have the shape (rows,), not {array.shape}")
     # Written so that nan, which no comparison holds for, is refused too.
-    wrong = ~((array >= 0) & (array <= 1))
-    if wrong.any():
-        row = int(wrong.argmax())
+    if array.size and not (array.min() >= 0 and array.max() <= 1):
+        row = int((~((array >= 0) & (array <= 1))).argmax())
         raise ValueError(f"{name} must hold probabilities from 0 to 1, but row {row} holds {array[row]}")
     return array

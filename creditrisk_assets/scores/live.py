@@ -60,8 +60,7 @@ class LiveScoring:
         The PD is over the twelve months after the newest event; there is none over the term. ValueError
         as `BehaviourModel.predict`.
         """
-        told = self.behaviour.predict(features, m0, v0)
-        contributions, spread = self.behaviour.contributions(features, m0, v0)
+        told, contributions, spread = self.behaviour.explained(features, m0, v0)
         explained = reasons(contributions, spread, self.behaviour.names, most=len(REASONS))
         points = told.select(points=self.scoring.scale.points(pl.col("pd")), band=band(pl.col("pd")))
         decided = decide(*self._sides(told), self.scoring.policy)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -11,10 +12,12 @@ from numpy.typing import NDArray
 from creditrisk_assets.contracts import REASONS, SCORES_LOANS
 from creditrisk_assets.models.posterior import Posterior
 from creditrisk_assets.models.scorer import BLOCK
-from creditrisk_assets.scores.decision import decide
+from creditrisk_assets.scores.decision import decided, in_words
 from creditrisk_assets.scores.policy import Policy
-from creditrisk_assets.scores.reasons import reasons
+from creditrisk_assets.scores.reasons import named, ranking
 from creditrisk_assets.scores.scale import Scale, band
+
+Vector = NDArray[np.float64]
 
 
 def model_for(vintage: date, good: list[date]) -> date | None:
@@ -42,38 +45,46 @@ class Scoring:
 
     def _score(self, frame: pl.DataFrame) -> pl.DataFrame:
         scorer = self.posterior.scorer
-        coded, term = scorer.design.code(frame), scorer.terms_of(frame)
-        predicted = scorer.predict_coded(coded, term)
-        below, above = self._sides(predicted, term)
-        contributions, spread = scorer.contributions_of(coded.codes)
-        decided = decide(below, above, self.policy)
-        explained = reasons(contributions, spread, scorer.design.binning.names, most=len(REASONS))
-        points = predicted.select(points=self.scale.points(pl.col("pd")), band=band(pl.col("pd")))
+        coded = scorer.design.code(frame)
+        found, places, ranked, given = self.figures(coded.codes, coded.vintage, scorer.terms_of(frame))
+        pd = pl.DataFrame({"pd": found["pd"]})
         constants: dict[str, object] = {
             "model_date": self.model_date,
             "feature_set": scorer.design.feature_set,
             "policy": self.policy.version,
         }
-        columns: dict[str, pl.Series] = {"loan_id": frame["loan_id"], "vintage": frame["vintage"]}
+        columns: dict[str, Any] = {"loan_id": frame["loan_id"], "vintage": frame["vintage"], **found}
         columns |= {name: pl.Series([value]).new_from_index(0, frame.height) for name, value in constants.items()}
-        for part in (predicted, decided, points, explained):
-            columns |= part.to_dict()
+        columns |= pd.select(points=self.scale.points(pl.col("pd")), band=band(pl.col("pd"))).to_dict()
+        columns |= {"decision": in_words(places)} | named(ranked, given, scorer.design.binning.names).to_dict()
         scored = pl.DataFrame({name: columns[name] for name in SCORES_LOANS.schema})
         return scored if scored.schema == SCORES_LOANS.schema else scored.cast(SCORES_LOANS.schema)
 
+    def figures(
+        self, codes: NDArray[np.uint8], vintage: NDArray[np.int64], term: NDArray[np.int64]
+    ) -> tuple[dict[str, Vector], NDArray[np.uint32], NDArray[np.int32], Vector]:
+        """What `score` says of n loans as arrays, see `Scorer.predicted`, `decision.decided` and `reasons.ranking`.
+
+        (figures by name with `decision_probability`, each (n,); places of decisions (n,); places of reasons
+        among the factors and their contributions, each (4, n)).
+        """
+        scorer = self.posterior.scorer
+        found = scorer.predicted(codes, vintage, term)
+        places, sure = decided(*self._sides(found["log_odds"], found["log_odds_sd"], term), self.policy)
+        contributions, spread = scorer.contributions_of(codes)
+        ranked, given = ranking(contributions, spread, scorer.design.binning.names, most=len(REASONS))
+        return {**found, "decision_probability": sure}, places, ranked, given
+
     @cached_property
-    def _limits(self) -> NDArray[np.float64]:
+    def _limits(self) -> Vector:
         """(2, terms): log-odds at which the PD reaches the limits of approval and of decline."""
         horizons = self.posterior.scorer.horizons
         limits = (self.policy.approve_below, self.policy.decline_from)
         return np.array([[horizons.log_odds_at(limit, months) for months in horizons.terms] for limit in limits])
 
-    def _sides(
-        self, predicted: pl.DataFrame, term: NDArray[np.int64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _sides(self, mean: Vector, spread: Vector, term: NDArray[np.int64]) -> tuple[Vector, Vector]:
         """Probabilities that the PD lies below the limit of approval, and at or above that of decline, each (n,)."""
         from scipy.special import ndtr
 
-        mean, spread = predicted["log_odds"].to_numpy(), predicted["log_odds_sd"].to_numpy()
         approve, decline = self._limits[:, term]
         return ndtr((approve - mean) / spread), ndtr((mean - decline) / spread)

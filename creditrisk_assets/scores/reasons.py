@@ -12,10 +12,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-Matrix = NDArray[np.float64]
+from creditrisk_assets.models.kernels import compiled, rank_of_loans
 
-BLOCK = 8_192
-"""Rows at a time: three matrices of 24 factors stay within a core's cache."""
+Matrix = NDArray[np.float64]
 
 
 def reasons(
@@ -31,6 +30,13 @@ def reasons(
 
     ValueError names shapes that do not fit, values that are not finite, and spreads below 0.
     """
+    return named(*ranking(contributions, spread, factors, most, certainty), factors)
+
+
+def ranking(
+    contributions: Matrix, spread: Matrix, factors: Sequence[str], most: int = 4, certainty: float = 0.9
+) -> tuple[NDArray[np.int32], Matrix]:
+    """The same as arrays (most, rows): places of the reasons among `factors`, F where fewer; their contributions."""
     from scipy.special import ndtri
 
     contributions, spread = np.asarray(contributions, np.float64), np.asarray(spread, np.float64)
@@ -38,34 +44,19 @@ def reasons(
     rows, count = contributions.shape
     ranked = np.full((most, rows), count, np.int32)
     values = np.full((most, rows), np.nan)
-    for start in range(0, rows, BLOCK):
-        block = slice(start, start + BLOCK)
-        _refuse_values(contributions[block], spread[block], start)
-        _rank(contributions[block], spread[block], float(ndtri(certainty)), ranked[:, block], values[:, block])
-    names = pl.Series([*factors, None], dtype=pl.String).gather(pl.Series(ranked.ravel()))
-    named = [names[n * rows : (n + 1) * rows].alias(f"reason_{n + 1}") for n in range(most)]
-    given = [pl.Series(f"contribution_{n}", value, nan_to_null=True) for n, value in enumerate(values, 1)]
-    return pl.DataFrame([*named, *given])
-
-
-def _rank(contributions: Matrix, spread: Matrix, deviations: float, ranked: NDArray[np.int32], values: Matrix) -> None:
-    """Fill `ranked` (most, rows) with factor positions and `values` (most, rows) with their contributions.
-
-    Taking the largest `most` times beats sorting all F: argmax reads a row once, and its first of
-    equals is the order of the factors.
-    """
     # Phi(c / s) >= certainty read as c >= s * Phi^-1(certainty): no division, and a spread of 0 is certain.
-    left = np.where((contributions > 0) & (contributions >= deviations * spread), contributions, 0.0)
-    every = np.arange(len(left))
-    for place in range(min(len(ranked), left.shape[1])):
-        best = left.argmax(axis=1)
-        value = left[every, best]
-        found = value > 0
-        if not found.any():
-            return
-        ranked[place, found] = best[found]
-        values[place, found] = value[found]
-        left[every, best] = 0.0
+    if compiled(rank_of_loans)(contributions, spread, float(ndtri(certainty)), ranked, values) >= 0:
+        _refuse_values(contributions, spread)
+    return ranked, values
+
+
+def named(ranked: NDArray[np.int32], values: Matrix, factors: Sequence[str]) -> pl.DataFrame:
+    """What `ranking` found in the columns of `reasons`."""
+    most, rows = ranked.shape
+    names = pl.Series([*factors, None], dtype=pl.String).gather(pl.Series(ranked.ravel()))
+    said = [names[n * rows : (n + 1) * rows].alias(f"reason_{n + 1}") for n in range(most)]
+    given = [pl.Series(f"contribution_{n}", value, nan_to_null=True) for n, value in enumerate(values, 1)]
+    return pl.DataFrame([*said, *given])
 
 
 def _refuse_misfits(contributions: Matrix, spread: Matrix, factors: Sequence[str], most: int, certainty: float) -> None:
@@ -74,7 +65,8 @@ def _refuse_misfits(contributions: Matrix, spread: Matrix, factors: Sequence[str
         raise ValueError(f"contributions must have the shape {expected}, not {contributions.shape}")
     if spread.shape != contributions.shape:
         raise ValueError(f"spread {spread.shape} must have the shape of contributions {contributions.shape}")
-    if doubled := sorted({name for name in factors if list(factors).count(name) > 1}):
+    if len(set(factors)) < len(factors):
+        doubled = sorted({name for name in factors if list(factors).count(name) > 1})
         raise ValueError(f"factors must differ: {', '.join(doubled)} stands there more than once")
     if most < 1:
         raise ValueError(f"most must be at least 1, not {most}")
@@ -82,12 +74,12 @@ def _refuse_misfits(contributions: Matrix, spread: Matrix, factors: Sequence[str
         raise ValueError(f"certainty must be at least 0.5 and below 1, not {certainty}")
 
 
-def _refuse_values(contributions: Matrix, spread: Matrix, start: int) -> None:
+def _refuse_values(contributions: Matrix, spread: Matrix) -> None:
     for name, matrix in (("contributions", contributions), ("spread", spread)):
         finite = np.isfinite(matrix)
         if not finite.all():
             row, factor = np.argwhere(~finite)[0]
-            raise ValueError(f"{name} must be finite, but row {start + row}, factor {factor} is {matrix[row, factor]}")
+            raise ValueError(f"{name} must be finite, but row {row}, factor {factor} is {matrix[row, factor]}")
     if (spread < 0).any():
         row, factor = np.argwhere(spread < 0)[0]
-        raise ValueError(f"spread must not be below 0, but row {start + row}, factor {factor} is {spread[row, factor]}")
+        raise ValueError(f"spread must not be below 0, but row {row}, factor {factor} is {spread[row, factor]}")

@@ -1,27 +1,39 @@
 """Applications of the stream as rows of features/loans: the same columns, dialects and bounds as for files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 import polars as pl
+from numpy.typing import NDArray
 
 from creditrisk_assets.columns import Column
-from creditrisk_assets.contracts import APPLICATIONS, RAW_LOANS
+from creditrisk_assets.contracts import APPLICATIONS, FEATURES_LOANS, RAW_LOANS
 from creditrisk_assets.contracts.parts import FIRST_DAY, LAST_DAY
-from creditrisk_assets.features.loans import features
+from creditrisk_assets.features.loans import at_application, at_price, features, outcome
+from creditrisk_assets.features.plain import PlainFeatures
 from creditrisk_assets.raw.records import LINE
+from creditrisk_assets.raw.sound import Sound
 from creditrisk_assets.raw.typed import ISSUED, broken, numbers_in, plain_numbers, reasons, typed
 from creditrisk_assets.streaming.envelope import APPLICATION_COLUMNS, OLD_NAMES, Application
 from creditrisk_assets.streaming.messages import in_blocks
 
-COLUMNS = (ISSUED, *(replace(column, nullable=column.nullable or column.price) for column in APPLICATION_COLUMNS))
-"""What is checked of an application. The price may be lacking: the lender sets it after the borrower applied."""
-
+ASKED = tuple(replace(column, nullable=column.nullable or column.price) for column in APPLICATION_COLUMNS)
+"""What is told of an application. The price may be lacking: the lender sets it after the borrower applied."""
+COLUMNS = (ISSUED, *ASKED)
+"""What is checked of an application."""
 
 NUMBERS = plain_numbers(APPLICATION_COLUMNS)
+_FIELDS = {name: place for place, name in enumerate(Application.__struct_fields__)}
+_RENAMED = [
+    (place, _FIELDS[OLD_NAMES[column.name]])
+    for place, column in enumerate(APPLICATION_COLUMNS)
+    if column.name in OLD_NAMES
+]
+FEW = 200
+"""Applications up to which it is quicker not to ask the query engine."""
 UNKNOWN_YET = {"loan_status": "Current", "last_pymnt_d": None}
 """Of the outcome of a loan nothing is known when it is applied for."""
 
@@ -77,12 +89,43 @@ def applied(sent: pl.DataFrame, identifiers: pl.Series, times: pl.Series) -> App
 
     The vintage is the month of the event: an application is a loan that would be issued now.
     """
+    if sent.height <= FEW and (loans := _plainly(sent, identifiers, times)) is not None:
+        return Applications(loans, {})
     told = [times.dt.strftime("%Y-%m").alias("issue_d"), identifiers.alias("loan_id")]
     read = sent.with_columns(told).with_row_index(LINE)
     rows = _checked(read)
     if not rows["broken"].any():
         return Applications(_features(rows), {})
     return Applications(_features(rows.filter(~pl.col("broken"))), _faults(read, rows.filter("broken")[LINE]))
+
+
+def _plainly(sent: pl.DataFrame, identifiers: pl.Series, times: pl.Series) -> pl.DataFrame | None:
+    """Rows of features/loans, to the same bits; None where not all applications are plainly sound."""
+    sound, worked_out = _plain()
+    vintage = times.dt.date().dt.month_start()
+    issued = (vintage.dt.year().cast(pl.Float64) * 12 + vintage.dt.month() - 1).to_numpy()
+    columns, good = sound.rows([sent[column.name].to_list() for column in ASKED], issued)
+    if not good.all():
+        return None
+    try:
+        made = worked_out.many(columns)
+    except (ArithmeticError, ValueError):
+        return None
+    told = {name: _known(values, FEATURES_LOANS.schema[name]) for name, values in made.items()}
+    unknown = {name: pl.lit(value, RAW_LOANS.column(name).dtype) for name, value in UNKNOWN_YET.items()}
+    rows = pl.DataFrame({"loan_id": identifiers, "vintage": vintage, "term": told["term_months"], **told})
+    seen = rows.lazy().with_columns(observed_month="vintage", **unknown).with_columns(**outcome())
+    return FEATURES_LOANS.conform(seen).collect()
+
+
+def _known(values: NDArray[Any], dtype: Any) -> pl.Series:
+    return pl.Series(values if dtype.is_numeric() else values.tolist(), dtype=dtype, nan_to_null=True)
+
+
+@lru_cache(maxsize=1)
+def _plain() -> tuple[Sound, PlainFeatures]:
+    worked_out = PlainFeatures((*at_application(), *at_price()))
+    return Sound(ASKED, worked_out.reads), worked_out
 
 
 def _checked(read: pl.DataFrame) -> pl.DataFrame:
@@ -125,9 +168,19 @@ def payloads(found: Sequence[Any]) -> pl.DataFrame:
 
     Numbers where all of them came as numbers, else texts: a number reads back from its text as it was.
     """
-    values = zip(*map(msgspec.structs.astuple, found), strict=True)
-    told = dict(zip(Application.__struct_fields__, values, strict=False))  # of no message there are none
-    return pl.DataFrame([_column(column, told) for column in APPLICATION_COLUMNS])
+    return pl.DataFrame(list(map(_column, APPLICATION_COLUMNS, as_told(found))))
+
+
+def as_told(found: Sequence[Any]) -> list[Sequence[Any]]:
+    """What n payloads tell, as it came: the values (n) of each of APPLICATION_COLUMNS."""
+    values = list(zip(*map(msgspec.structs.astuple, found), strict=True)) or [()] * len(_FIELDS)
+    columns: list[Sequence[Any]] = [values[_FIELDS[column.name]] for column in APPLICATION_COLUMNS]
+    for place, old in _RENAMED:
+        before = values[old]
+        if before.count(None) < len(before):
+            named = zip(columns[place], before, strict=True)
+            columns[place] = [earlier if value is None else value for value, earlier in named]
+    return columns
 
 
 def stacked(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
@@ -138,11 +191,7 @@ def stacked(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
     )
 
 
-def _column(column: Column, told: Mapping[str, Sequence[Any]]) -> pl.Series:
-    values = told.get(column.name, ())
-    if old := OLD_NAMES.get(column.name):
-        named = zip(values, told.get(old, ()), strict=True)
-        values = [before if value is None else value for value, before in named]
+def _column(column: Column, values: Sequence[Any]) -> pl.Series:
     try:
         return pl.Series(column.name, values, dtype=pl.Float64 if column.name in NUMBERS else pl.String)
     except TypeError:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import chain, groupby
 from typing import Protocol
 
+import numpy as np
 import polars as pl
 
 from creditrisk_assets.contracts import RAW_EVENTS
@@ -215,16 +216,15 @@ def _times(parts: Sequence[Fetched]) -> pl.Series:
 
 def _rows(parts: Sequence[Fetched], events: pl.DataFrame) -> pl.DataFrame:
     """Where each message comes from, beside what it says."""
-    places = pl.concat(
-        pl.DataFrame({
-            "topic": pl.repeat(one.range.topic, len(one.records.offsets), dtype=pl.String, eager=True),
-            "epoch": pl.repeat(one.range.epoch, len(one.records.offsets), dtype=pl.Int32, eager=True),
-            "partition": pl.repeat(one.range.partition, len(one.records.offsets), dtype=pl.Int32, eager=True),
-            "offset": pl.Series(one.records.offsets, dtype=pl.Int64),
-            "key": pl.Series(one.records.keys, dtype=pl.Binary),
-        })
-        for one in parts
+    which = np.repeat(np.arange(len(parts)), [len(one.records.offsets) for one in parts])
+    ranges = pl.DataFrame(
+        [(one.range.topic, one.range.epoch, one.range.partition) for one in parts],
+        schema={"topic": pl.String, "epoch": pl.Int32, "partition": pl.Int32}, orient="row",
     )  # fmt: skip
+    places = ranges[which].with_columns(
+        pl.concat(pl.Series("offset", one.records.offsets, dtype=pl.Int64) for one in parts),
+        pl.concat(pl.Series("key", one.records.keys, dtype=pl.Binary) for one in parts),
+    )
     return pl.concat([places.with_columns(_times(parts), replayed=pl.lit(False)), events], how="horizontal")
 
 

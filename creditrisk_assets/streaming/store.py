@@ -165,7 +165,10 @@ class Store:
             self._versions = {}
 
     def _conformed(self, frame: pl.DataFrame) -> pl.DataFrame:
-        missing = [name for name in self.contract.schema if name not in frame.schema]
+        found = frame.schema
+        if found == self.contract.schema:
+            return frame
+        missing = [name for name in self.contract.schema if name not in found]
         if missing:
             raise LakeError(f"{self.contract.name}: the frame lacks the declared {listed(missing)}")
         return self.contract.conform(frame.lazy()).collect()

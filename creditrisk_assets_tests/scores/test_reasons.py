@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from creditrisk_assets.scores import reasons as module
 from creditrisk_assets.scores.reasons import reasons
 
 Matrix = NDArray[np.float64]
@@ -86,14 +85,13 @@ def test_the_order_of_the_rows_changes_nothing_but_the_order(case: Case, random)
     assert reasons(contributions[order], spread[order], factors).equals(reasons(*case)[order])
 
 
-def test_a_row_alone_has_the_reasons_it_has_in_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_row_alone_has_the_reasons_it_has_in_a_batch() -> None:
     generator = np.random.default_rng(1)
     contributions, spread = generator.normal(0, 0.5, (200, 24)), generator.gamma(2, 0.1, (200, 24))
     factors = [f"factor {n}" for n in range(24)]
     whole = reasons(contributions, spread, factors)
     alone = [reasons(contributions[[row]], spread[[row]], factors) for row in range(200)]
     assert pl.concat(alone).equals(whole)
-    monkeypatch.setattr(module, "BLOCK", 7)
     assert reasons(np.asfortranarray(contributions), np.asfortranarray(spread), factors).equals(whole)
 
 

@@ -10,6 +10,7 @@ import polars as pl
 from starlette.testclient import TestClient
 
 from creditrisk_assets.contracts import MODELS_DIAGNOSTICS, MODELS_MOMENTS, MODELS_POSTERIOR
+from creditrisk_assets.models.posterior import Fit
 from creditrisk_assets.resources.delta import Lake
 from creditrisk_assets.resources.environments import Settings
 from creditrisk_assets.serving.api.app import Service, create_app
@@ -30,9 +31,13 @@ def settings(**values: object) -> Settings:
 
 def learned_lake(folder: Path) -> Lake:
     """A lake with the posterior of `learned`, which is good."""
-    lake, learned = Lake(str(folder)), fit()
-    posterior = learned.posterior
-    dated = {"model_date": pl.lit(MODEL_DATE), "feature_set": pl.lit("application")}
+    return lake_of(folder, fit())
+
+
+def lake_of(folder: Path, learned: Fit) -> Lake:
+    """A lake with one posterior, which is good, at MODEL_DATE."""
+    lake, posterior = Lake(str(folder)), learned.posterior
+    dated = {"model_date": pl.lit(MODEL_DATE), "feature_set": pl.lit(posterior.design.feature_set)}
     moments = {"mean": [posterior.mean.tolist()], "covariance": [posterior.covariance.ravel().tolist()]}
     facts = {**learned.diagnostics, "passed": True, "reference": "tests", "design": posterior.design.to_json()}
     for table, rows in (

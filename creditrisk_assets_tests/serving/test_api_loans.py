@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from creditrisk_assets.contracts import SCORES_LIVE, SCORES_LOANS, SCORES_RULES
 from creditrisk_assets.resources.delta import Lake
-from creditrisk_assets.serving.api.in_charge import FIGURES
+from creditrisk_assets.serving.api.answers import FIGURES
 from creditrisk_assets_tests.serving.asked import asking
 from creditrisk_assets_tests.serving.scored import Event, stream
 

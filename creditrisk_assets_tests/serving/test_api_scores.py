@@ -12,8 +12,8 @@ from creditrisk_assets.models.rules.evaluation import evaluate
 from creditrisk_assets.models.rules.reading import load_rules
 from creditrisk_assets.resources.delta import Lake
 from creditrisk_assets.scores.champion import champion
+from creditrisk_assets.serving.api.answers import FIGURES
 from creditrisk_assets.serving.api.documented import SENT, Batch, Score
-from creditrisk_assets.serving.api.in_charge import FIGURES
 from creditrisk_assets.serving.api.submitted import LARGEST, LARGEST_BATCH, MOST
 from creditrisk_assets.streaming.decoding import decode
 from creditrisk_assets_tests.serving.asked import sent, settings

@@ -49,7 +49,7 @@ def _expressions(rule_set: RuleSet) -> tuple[list[pl.Expr], list[pl.Expr], list[
     names = [f"reason {number}" for number in range(len(rule_set.reasons))]
     asked = (*rule_set.reasons, rule_set.watchlist, rule_set.elevated)
     facts = [
-        _holds(rule_set, one).alias(name) for one, name in zip(asked, [*names, "watchlist", "elevated"], strict=True)
+        holds(rule_set, one).alias(name) for one, name in zip(asked, [*names, "watchlist", "elevated"], strict=True)
     ]
     facts += [_band(rule_set, feature).alias(column) for feature, column in BANDED.items()]
     named = [pl.when(name).then(pl.lit(one.name)) for one, name in zip(rule_set.reasons, names, strict=True)]
@@ -80,22 +80,20 @@ def _band(rule_set: RuleSet, feature: str) -> pl.Expr:
     return labelled
 
 
-def _holds(rule_set: RuleSet, condition: Condition) -> pl.Expr:
-    """Does it hold? Never null: of what is missing nothing holds."""
+def holds(rule_set: RuleSet, condition: Condition, on: Any = pl) -> Any:
+    """Does it hold of clean values? Never null: of what is missing nothing holds. `on`: polars or `formulas`."""
     if isinstance(condition, Joined):
-        parts = (_holds(rule_set, part) for part in condition.parts)
+        parts = (holds(rule_set, part, on) for part in condition.parts)
         return reduce(and_ if condition.word == "and" else or_, parts)
     if isinstance(condition, Reason):
-        return _holds(rule_set, condition.condition)
+        return holds(rule_set, condition.condition, on)
     if isinstance(condition, Comparison):
-        found: pl.Expr = _APPLIED[condition.operator](pl.col(condition.feature), condition.value)
-        return found.fill_null(False)
-    return _in_band(rule_set, condition).fill_null(False)
+        return _APPLIED[condition.operator](on.col(condition.feature), condition.value).fill_null(False)
+    return _in_band(rule_set, condition, on.col(condition.feature)).fill_null(False)
 
 
-def _in_band(rule_set: RuleSet, condition: InBand) -> pl.Expr:
+def _in_band(rule_set: RuleSet, condition: InBand, value: Any) -> Any:
     """By the ends of the band: numbers are compared faster than labels."""
-    value = pl.col(condition.feature)
     if condition.label == MISSING_BAND:
         return value.is_null()
     band = rule_set.band(condition.feature, condition.label)

@@ -1,7 +1,7 @@
 """The API as an ASGI application: thin, every route calls one function."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -9,19 +9,22 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Depends, FastAPI, Request, Response, Security
+from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader
 
 from creditrisk_assets.resources.delta import Lake
 from creditrisk_assets.resources.environments import Settings
 from creditrisk_assets.serving.api import documented
-from creditrisk_assets.serving.api.gathering import Gatherer, Scored
+from creditrisk_assets.serving.api.answers import Placed
+from creditrisk_assets.serving.api.direct import Direct
+from creditrisk_assets.serving.api.gathering import Gatherer
 from creditrisk_assets.serving.api.held import EVERY, Held
 from creditrisk_assets.serving.api.in_charge import InCharge
 from creditrisk_assets.serving.api.keys import Keys
 from creditrisk_assets.serving.api.known import known
 from creditrisk_assets.serving.api.metrics import Measured, Metrics
 from creditrisk_assets.serving.api.problems import RefusedError, answered_as_problems, limited, problem
-from creditrisk_assets.serving.api.submitted import LARGEST, LARGEST_BATCH, MisfitError, Submitted, many, one
+from creditrisk_assets.serving.api.submitted import LARGEST, LARGEST_BATCH, MisfitError, many, one
 from creditrisk_assets.serving.tables import ServedTables
 
 HEADER = "X-API-Key"
@@ -40,7 +43,7 @@ class Service:
     gatherer: Gatherer = field(init=False)
 
     def __post_init__(self) -> None:
-        self.gatherer = Gatherer(self.score)
+        self.gatherer = Gatherer(lambda sent: self.model().carefully(sent))
 
     def model(self) -> InCharge:
         """The model in charge; RefusedError 503 without one."""
@@ -48,31 +51,51 @@ class Service:
             raise RefusedError(503, "No model is in charge yet: see /readyz.", Retry_After="5")
         return self.held.model
 
-    def score(self, sent: Mapping[int, Submitted]) -> Scored:
-        """Score by the model in charge, and count what came of it."""
-        answers, faults = self.model().score(sent)
-        for answer in answers.values():
-            self.metrics.applications.labels(answer["decision"]).inc()
-        return answers, faults
+    def admit(self, key: str | None) -> None:
+        """RefusedError 401 for whoever has no key, where there are any."""
+        if self.keys and (key is None or self.keys.holder(key) is None):
+            raise RefusedError(
+                401,
+                f"Send a key that the API knows in the header {HEADER}.",
+                WWW_Authenticate=f'ApiKey header="{HEADER}"',
+            )
 
 
-def create_app(lake: Lake, values: Settings, keys: Keys, every: float = EVERY) -> FastAPI:
-    """The API over a lake; it looks for a new model `every` so many seconds while it is up."""
+def create_app(
+    lake: Lake, values: Settings, keys: Keys, every: float = EVERY, ready: Callable[[], None] = lambda: None
+) -> FastAPI:
+    """The API over a lake; it looks for a new model `every` so many seconds while it is up.
+
+    `ready` is called once it has looked for the first time.
+    """
     metrics = Metrics()
     held = Held(lake, values, metrics.took)
 
     @asynccontextmanager
     async def up(_: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(held.start, every)
+        ready()
         yield
         await asyncio.to_thread(held.close)
 
     app = FastAPI(title="Credit risk", version="1", docs_url=None, redoc_url=None, lifespan=up)
     app.state.service = Service(held, ServedTables(lake), keys, metrics)
     app.include_router(ROUTES)
+    app.add_middleware(Direct, routes=_direct(), admitted=_admitted)
     app.add_middleware(Measured, metrics=metrics)
     answered_as_problems(app)
     return app
+
+
+def _direct() -> list[APIRoute]:
+    return [route for route in ROUTES.routes if isinstance(route, APIRoute) and route.endpoint in (score, score_batch)]
+
+
+def _admitted(request: Request) -> Service:
+    """The service, for whoever may ask it."""
+    service = _service(request)
+    service.admit(request.headers.get(HEADER))
+    return service
 
 
 def _service(request: Request) -> Service:
@@ -84,11 +107,7 @@ Shared = Annotated[Service, Depends(_service)]
 
 
 def _caller(service: Shared, key: Annotated[str | None, Security(_KEY)] = None) -> None:
-    """Refuse whoever has no key, where there are any."""
-    if service.keys and (key is None or service.keys.holder(key) is None):
-        raise RefusedError(
-            401, f"Send a key that the API knows in the header {HEADER}.", WWW_Authenticate=f'ApiKey header="{HEADER}"'
-        )
+    service.admit(key)
 
 
 _ASKED: Any = [Depends(_caller)]
@@ -106,12 +125,15 @@ def _json(told: Any, status: int = 200) -> Response:
 async def score(request: Request, service: Shared) -> Response:
     """Score one application: the same figures as a batch or the stream gives it, bit for bit."""
     body = await limited(request, LARGEST)
-    service.model()
+    model = service.model()
     try:
-        return _json(await service.gatherer.score(one(body, datetime.now(UTC))))
+        sent = one(body, datetime.now(UTC))
+        answer = model.swift.one(sent) or await service.gatherer.score(sent)
     except MisfitError:
-        service.metrics.applications.labels("refused").inc()
+        service.metrics.answered(["refused"])
         raise
+    service.metrics.answered([answer.decision])
+    return _json(answer)
 
 
 @ROUTES.post(
@@ -128,10 +150,10 @@ async def score_batch(request: Request, service: Shared) -> Response:
 
 def _batch(service: Service, body: bytes) -> bytes:
     good, bad = many(body, datetime.now(UTC))
-    answers, faults = service.score(good)
+    answers, faults = service.model().score(good)
     bad |= faults
-    service.metrics.applications.labels("refused").inc(len(bad))
-    scored = [{"index": place, "score": answer} for place, answer in answers.items()]
+    service.metrics.answered([answer.decision for answer in answers.values()] + ["refused"] * len(bad))
+    scored = [Placed(place, answers[place]) for place in sorted(answers)]
     refused = [{"index": place, "errors": [fault.told() for fault in bad[place]]} for place in sorted(bad)]
     return msgspec.json.encode({"scored": scored, "refused": refused})
 

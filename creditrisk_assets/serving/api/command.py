@@ -19,6 +19,8 @@ def api(context: click.Context, host: str, port: int) -> None:
 
 
 def _serve(host: str, port: int) -> None:
+    import gc
+
     import uvicorn
 
     from creditrisk_assets.resources.delta import Lake, LakeError
@@ -29,7 +31,8 @@ def _serve(host: str, port: int) -> None:
         values = settings()
         known = keys(values)
         refuse_open(host, known)
-        app = create_app(Lake(values.lake), values, known)
+        # What is loaded by then stays: to look through it for garbage would hold requests up for a tenth of a second.
+        app = create_app(Lake(values.lake), values, known, ready=gc.freeze)
     except (SettingsError, OpenApiError, LakeError) as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"The API listens on http://{host}:{port}; what it takes and answers: /openapi.json")

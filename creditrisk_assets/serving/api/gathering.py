@@ -1,19 +1,19 @@
 """Applications that arrive while others are scored are scored together: the same bits, for a share of the time.
 
-What a query engine needs to be asked at all is most of the time of a single application; a row gives
-the same bits alone or among others, so whoever waits shares it.
+For those that need the query engine. What it takes to be asked at all is most of the time of a single
+application; a row gives the same bits alone or among others, so whoever waits shares it.
 """
 
 import asyncio
 from collections.abc import Callable, Mapping
 
-from creditrisk_assets.serving.api.in_charge import Answer
-from creditrisk_assets.serving.api.submitted import Fault, MisfitError, Submitted
+from creditrisk_assets.serving.api.answers import Answer
+from creditrisk_assets.serving.api.in_charge import Scored
+from creditrisk_assets.serving.api.submitted import MisfitError, Submitted
 
 TOGETHER = 256
 """Applications scored together at most."""
 
-Scored = tuple[dict[int, Answer], dict[int, tuple[Fault, ...]]]
 Score = Callable[[Mapping[int, Submitted]], Scored]
 
 

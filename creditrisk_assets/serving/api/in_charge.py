@@ -1,13 +1,13 @@
 """The model in charge of the API and what it answers: the figures of a batch score, and the flags of the rules."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import date
+from functools import cached_property
 from typing import Any
 
 import polars as pl
 
-from creditrisk_assets.contracts import FEATURES_LOANS, REASONS, Instant
+from creditrisk_assets.contracts import FEATURES_LOANS, Instant
 from creditrisk_assets.models.rules.evaluation import evaluate
 from creditrisk_assets.models.rules.reading import load_rules
 from creditrisk_assets.models.rules.rule_set import RuleSet
@@ -16,14 +16,12 @@ from creditrisk_assets.resources.environments import Settings
 from creditrisk_assets.scores.champion import champion
 from creditrisk_assets.scores.live import FLAGS
 from creditrisk_assets.scores.loans import Scoring
+from creditrisk_assets.serving.api.answers import Answer, told
 from creditrisk_assets.serving.api.submitted import Fault, Submitted
+from creditrisk_assets.serving.api.swift import Swift
 from creditrisk_assets.streaming.applications import applied, payloads
 
-FIGURES = ("pd", "pd_low", "pd_high", "pd_term", "pd_term_low", "pd_term_high", "points", "band", "decision",
-           "decision_probability", "policy")  # fmt: skip
-"""Columns of scores/loans that are answered under their own names."""
-
-Answer = dict[str, Any]
+Scored = tuple[dict[int, Answer], dict[int, tuple[Fault, ...]]]
 
 
 @dataclass(frozen=True)
@@ -53,16 +51,29 @@ class InCharge:
             "features": list(self.scoring.posterior.design.binning.names),
         }
 
+    @cached_property
+    def swift(self) -> Swift:
+        """The same answers to sound applications, soon."""
+        return Swift(self.scoring, self.rules)
+
     def warm_up(self) -> None:
         """Score somebody of whom nothing is known: a model that cannot is found out before it is in charge."""
+        assert self.swift is not None
         nobody = {name: [None] for name in FEATURES_LOANS.schema} | {
             "vintage": [self.scoring.model_date],
             "term_months": [36],
         }
         self.answers(pl.DataFrame(nobody, schema=FEATURES_LOANS.schema))
 
-    def score(self, sent: Mapping[int, Submitted]) -> tuple[dict[int, Answer], dict[int, tuple[Fault, ...]]]:
+    def score(self, sent: Mapping[int, Submitted]) -> Scored:
         """Answers, and the faults of applications that break the contract of raw/loans, by their positions."""
+        answers = self.swift.many(sent) if sent else {}
+        left = {position: one for position, one in sent.items() if position not in answers}
+        more, faults = self.carefully(left)
+        return answers | more, faults
+
+    def carefully(self, sent: Mapping[int, Submitted]) -> Scored:
+        """The same by the query engine alone: what a batch does."""
         if not sent:
             return {}, {}
         positions, found = list(sent), list(sent.values())
@@ -78,7 +89,7 @@ class InCharge:
         if loans.is_empty():
             return []
         rows = self.scoring.score(loans).hstack(evaluate(self.rules, loans).select(FLAGS))
-        return [{"application_id": row["loan_id"], **answer(row)} for row in rows.iter_rows(named=True)]
+        return [Answer(application_id=row["loan_id"], **told(row)) for row in rows.iter_rows(named=True)]
 
 
 def load(lake: Lake, values: Settings) -> InCharge | None:
@@ -88,30 +99,6 @@ def load(lake: Lake, values: Settings) -> InCharge | None:
     """
     rules, scoring = load_rules(values.rules), champion(lake, values)
     return None if scoring is None else InCharge(scoring, rules)
-
-
-def answer(row: Mapping[str, Any]) -> Answer:
-    """A row of scores/loans with flags, or of scores/live, as it is answered."""
-    model_date: date = row["model_date"]
-    reasons = [
-        {"factor": row[f"reason_{n}"], "contribution": row[f"contribution_{n}"]}
-        for n in REASONS
-        if row[f"reason_{n}"] is not None
-    ]
-    flags = None
-    if row.get("rules") is not None:
-        flags = {"tier": row["tier"], "watchlist": row["watchlist"], "reasons": _listed(row["rule_reasons"])}
-    return {
-        **{name: row[name] for name in FIGURES},
-        "reasons": reasons,
-        "model": {"feature_set": row["feature_set"], "model_date": model_date.isoformat()},
-        "flags": flags,
-        "rules": row.get("rules"),
-    }
-
-
-def _listed(reasons: str | None) -> Sequence[str]:
-    return reasons.split(",") if reasons else []
 
 
 def _fault(told: str) -> Fault:

@@ -6,7 +6,7 @@ import polars as pl
 
 from creditrisk_assets.contracts import SCORES_RULES
 from creditrisk_assets.scores.live import FLAGS
-from creditrisk_assets.serving.api.in_charge import answer
+from creditrisk_assets.serving.api.answers import told
 from creditrisk_assets.serving.applicant import Score, clean, find
 from creditrisk_assets.serving.tables import ServedTables
 
@@ -22,7 +22,7 @@ def _told(tables: ServedTables, score: Score) -> dict[str, Any]:
     loan = score.kind == "loan"
     flagged = row | _flags(tables, score) if loan else row
     as_of = row["vintage" if loan else "as_of"].isoformat()
-    return {"kind": score.kind, "subject": score.subject, "as_of": as_of, **answer(flagged)}
+    return {"kind": score.kind, "subject": score.subject, "as_of": as_of, **told(flagged)}
 
 
 def _flags(tables: ServedTables, score: Score) -> dict[str, Any]:

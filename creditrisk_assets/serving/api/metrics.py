@@ -1,6 +1,8 @@
 """What Prometheus is told of the API: requests, their seconds, what came of applications, and the model in charge."""
 
 import time
+from collections import Counter as Tally
+from collections.abc import Iterable
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -28,6 +30,11 @@ class Metrics:
         self.stale = Gauge("creditrisk_api_model_stale", "1 while a newer model, or any, cannot be taken over",
                            registry=self.registry)  # fmt: skip
 
+    def answered(self, decisions: Iterable[str]) -> None:
+        """Applications were answered."""
+        for decision, count in Tally(decisions).items():
+            self.applications.labels(decision).inc(count)
+
     def took(self, model: InCharge) -> None:
         """Another model is in charge."""
         self.model.clear()
@@ -44,6 +51,7 @@ class Measured:
 
     def __init__(self, app: Any, metrics: Metrics) -> None:
         self._app, self._metrics = app, metrics
+        self._kept: dict[tuple[str, int], tuple[Any, Any]] = {}
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Pass on, and count what was answered."""
@@ -62,5 +70,13 @@ class Measured:
             await self._app(scope, receive, told)
         finally:
             route = getattr(scope.get("route"), "path", "other")
-            self._metrics.requests.labels(route, str(status)).inc()
-            self._metrics.seconds.labels(route).observe(time.perf_counter() - start)
+            requests, seconds = self._series(route, status)
+            requests.inc()
+            seconds.observe(time.perf_counter() - start)
+
+    def _series(self, route: str, status: int) -> tuple[Any, Any]:
+        """Kept, since to look a series up by its labels takes longer than to count."""
+        key = route, status
+        if key not in self._kept:
+            self._kept[key] = self._metrics.requests.labels(route, str(status)), self._metrics.seconds.labels(route)
+        return self._kept[key]

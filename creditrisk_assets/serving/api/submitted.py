@@ -5,7 +5,7 @@ calls the API can: a misspelt field would silently score as missing, and is refu
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any
@@ -36,7 +36,7 @@ _Payload = msgspec.defstruct(
 )  # fmt: skip
 
 
-class Submitted(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+class Submitted(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, gc=False):
     """An application: its identifier, when it was made (now, if left out), and what the borrower told."""
 
     application_id: Annotated[str, Meta(min_length=1, max_length=LONGEST_IDENTIFIER)]
@@ -44,12 +44,16 @@ class Submitted(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     payload: Any
 
 
-class _Submitted(Submitted, kw_only=True, forbid_unknown_fields=True):
+class _Submitted(Submitted, kw_only=True, forbid_unknown_fields=True, gc=False):
     payload: _Payload  # type: ignore[valid-type]
 
 
 class _Batch(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     applications: list[Raw]
+
+
+class _GoodBatch(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    applications: list[_Submitted]
 
 
 @dataclass(frozen=True)
@@ -78,11 +82,15 @@ class MisfitError(ValueError):
 
 
 _ONE, _MANY = msgspec.json.Decoder(_Submitted), msgspec.json.Decoder(_Batch)
+_ALL_GOOD = msgspec.json.Decoder(_GoodBatch)
 
 
 def one(body: bytes | Raw, now: datetime) -> Submitted:
     """The application in a body, with its time; MisfitError says what is wrong."""
-    found: Submitted = _read(_ONE, body)
+    return _timed(_read(_ONE, body), now)
+
+
+def _timed(found: Submitted, now: datetime) -> Submitted:
     if _CONTROL.search(found.application_id):
         raise MisfitError(Fault(("application_id",), "holds a control character", "identifiers are plain text"))
     time = found.event_time or now
@@ -95,7 +103,7 @@ def one(body: bytes | Raw, now: datetime) -> Submitted:
 
 def many(body: bytes, now: datetime) -> tuple[dict[int, Submitted], dict[int, tuple[Fault, ...]]]:
     """The good applications of a batch and the faults of the others, by position; MisfitError where it is no batch."""
-    sent: Sequence[Raw] = _read(_MANY, body).applications
+    sent, read = _sent(body)
     if not 0 < len(sent) <= MOST:
         remedy = f"send 1 to {MOST} at a time"
         raise MisfitError(Fault(("applications",), f"{len(sent)} applications", remedy))
@@ -103,10 +111,18 @@ def many(body: bytes, now: datetime) -> tuple[dict[int, Submitted], dict[int, tu
     bad: dict[int, tuple[Fault, ...]] = {}
     for position, value in enumerate(sent):
         try:
-            good[position] = one(value, now)
+            good[position] = _timed(read(value), now)
         except MisfitError as error:
             bad[position] = error.faults
     return good, bad
+
+
+def _sent(body: bytes) -> tuple[Sequence[Any], Callable[[Any], Submitted]]:
+    """The applications of a batch and what reads one: all at once, or one by one where any cannot be read."""
+    try:
+        return _ALL_GOOD.decode(body).applications, lambda whole: whole
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return _read(_MANY, body).applications, lambda raw: _read(_ONE, raw)
 
 
 def _read(decoder: msgspec.json.Decoder[Any], body: bytes | Raw) -> Any:
