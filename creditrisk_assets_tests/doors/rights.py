@@ -16,11 +16,8 @@ WRITTEN = {
 }
 ADDED_BY_OFFICERS = "overrides"
 """INSERT of most columns, which is no right of the whole table."""
-OF_THE_OWNER = "migrations"
 
 
 def rights(role: Role, table: str) -> frozenset[str]:
     """Rights of a role on a whole table of the schema serving."""
-    if table == OF_THE_OWNER:
-        return frozenset()
     return LOOK | frozenset(WRITTEN.get(table, ()) if role == "writer" else ())

@@ -104,6 +104,8 @@ def test_somebody_let_in_by_name_stays_so(postgres: Database) -> None:
             connection.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(*names))
             close(connection)
         psycopg.connect(url(postgres, dagster, postgres.name)).close()
+        with postgres.connect("owner") as connection:
+            connection.execute(sql.SQL("REVOKE CONNECT ON DATABASE {} FROM {}").format(*names))
 
 
 def test_what_only_an_administrator_may_close_is_told_with_its_statement(postgres: Database) -> None:

@@ -20,7 +20,7 @@ EVERYWHERE = {
     "UPDATE": "UPDATE {table} SET {column} = {column}",
     "DELETE": "DELETE FROM {table}",
     "TRUNCATE": "TRUNCATE {table}",
-    "lock": "LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE",
+    "lock": "DO $$ BEGIN LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE; END $$",
     "lock of rows": "SELECT * FROM {table} FOR UPDATE",
     "COPY FROM": "COPY {table} FROM STDIN",
     "ALTER": "ALTER TABLE {table} ADD COLUMN more integer",
@@ -31,7 +31,6 @@ EVERYWHERE = {
     "trigger": "CREATE TRIGGER mine BEFORE INSERT ON {table} EXECUTE FUNCTION serving.refuse_change()",
     "rule": "CREATE RULE mine AS ON INSERT TO {table} DO INSTEAD NOTHING",
     "policy": "CREATE POLICY mine ON {table}",
-    "grant": "GRANT ALL ON {table} TO PUBLIC",
     "comment": "COMMENT ON TABLE {table} IS 'mine'",
     "vacuum": "REINDEX TABLE {table}",
 }
@@ -41,11 +40,11 @@ BEYOND = {
     "a schema": "CREATE SCHEMA mine",
     "a function": "CREATE FUNCTION serving.mine() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
     "a view": "CREATE VIEW public.mine AS SELECT 1",
-    "an extension": "CREATE EXTENSION plpython3u",
-    "a language": "CREATE LANGUAGE plpython3u",
+    "an extension": "CREATE EXTENSION vector",
+    "a language": "CREATE LANGUAGE mine HANDLER plpgsql_call_handler",
     "a database": "CREATE DATABASE mine",
     "a role": "CREATE ROLE mine SUPERUSER",
-    "a way to another server": "CREATE SERVER mine FOREIGN DATA WRAPPER mine",
+    "a way to another server": "CREATE FOREIGN DATA WRAPPER mine",
     "a publication": "CREATE PUBLICATION mine FOR ALL TABLES",
     "a program's output": "COPY (SELECT 1) TO PROGRAM 'true'",
     "a program": "DO $$ BEGIN EXECUTE 'CREATE TEMPORARY TABLE mine (a text)'; COPY mine FROM PROGRAM 'id'; END $$",
@@ -126,8 +125,10 @@ def test_a_role_has_the_rights_that_are_listed_and_no_other(
     for table in tables:
         query = "SELECT privilege FROM unnest(%s::text[]) AS privilege WHERE has_table_privilege(%s, %s, privilege)"
         with postgres.connect("owner") as connection:
-            rows = connection.execute(query, (sorted(EVERY), NAMES[role], f"serving.{table}")).fetchall()
-        assert {name for (name,) in rows} == rights(role, table), table
+            given = connection.execute(query, (sorted(EVERY), NAMES[role], f"serving.{table}")).fetchall()
+            passed_on = [f"{right} WITH GRANT OPTION" for right in sorted(EVERY)]
+            assert connection.execute(query, (passed_on, NAMES[role], f"serving.{table}")).fetchall() == []
+        assert {name for (name,) in given} == rights(role, table), table
 
 
 def test_an_officer_fills_all_columns_of_an_override_but_its_number_and_time(postgres: Database) -> None:
