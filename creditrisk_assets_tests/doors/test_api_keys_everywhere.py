@@ -1,10 +1,11 @@
 """Every route of the API asks for a key, unless it is listed here as open; a key counts in its header alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
-from starlette.routing import Route
+from fastapi import APIRouter
+from starlette.routing import BaseRoute, Route
 from starlette.testclient import TestClient
 
 from creditrisk_assets.resources.delta import Lake
@@ -16,12 +17,19 @@ KEY = "crk_a-key-of-a-test-that-opens-nothing-else-anywhere"
 KNOWN = Keys((("portal", digest(KEY)),))
 OPEN = {"/healthz", "/readyz", "/metrics", "/openapi.json"}
 """What tells nothing of anybody: is it up, how much is asked, and what may be sent."""
-ROUTES = [
-    (method, route.path)
-    for route in create_app(Lake("nowhere"), settings(), KNOWN).routes
-    if isinstance(route, Route)
-    for method in sorted(route.methods or ())
-]
+
+
+def every(routes: Iterable[BaseRoute]) -> Iterator[tuple[str, str]]:
+    """Methods and paths, those of routers within among them; an error for a kind of route that is not known here."""
+    for route in routes:
+        if isinstance(route, Route):
+            yield from ((method, route.path) for method in sorted(route.methods or ()))
+        else:
+            (inner,) = [part for part in vars(route).values() if isinstance(part, APIRouter)]
+            yield from every(inner.routes)
+
+
+ROUTES = list(every(create_app(Lake("nowhere"), settings(), KNOWN).routes))
 CLOSED = [(method, path) for method, path in ROUTES if path not in OPEN]
 EVERY = pytest.mark.parametrize(("method", "path"), CLOSED)
 WRONG: dict[str, dict[str, Any]] = {
