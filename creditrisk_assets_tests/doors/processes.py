@@ -43,7 +43,8 @@ class Platform:
     folder: Path
     postgres: EmbeddedPostgres
     broker: DevelopmentBroker
-    started: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+    listening: dict[str, set[str]] = field(default_factory=dict)
+    """Addresses on which processes were found to listen that were told none."""
 
     @property
     def lake(self) -> str:
@@ -144,7 +145,7 @@ def well(platform: Platform) -> None:
     web = [str(BIN / "dagster-webserver"), "-p", str(port), "-w", "workspace.yaml"]
     with (
         platform.up("daemon", [str(BIN / "dagster-daemon"), "run", "-w", "workspace.yaml"], values),
-        platform.up("webserver", web, values),
+        platform.up("webserver", web, values) as asked,
     ):
         eventually(lambda: _succeeded(platform), seconds=300, every=0.5)
         graph = f"http://127.0.0.1:{port}/graphql"
@@ -152,6 +153,7 @@ def well(platform: Platform) -> None:
         told = platform.ask("webserver", graph, json.dumps({"query": query}).encode(), Content_Type="application/json")
         assert "CREDITRISK_POSTGRES_URL" in told
         platform.ask("webserver", f"http://127.0.0.1:{port}/server_info")
+        platform.listening["webserver"] = listening(asked.pid)
     platform.run("alerts", [str(BIN / "creditrisk"), "alerts", "test"], values)
     platform.run("instance", [str(BIN / "dagster"), "instance", "info"], values)
 
@@ -189,12 +191,13 @@ def ill(platform: Platform) -> None:
         "alerts-odd": ([str(BIN / "creditrisk"), "alerts", "test"], {"alert_urls": mark("alert_urls")}),
         "api-odd": ([str(BIN / "creditrisk"), "api", "--port", "1"], {"api_keys": mark("api_keys")}),
         "settings-odd": ([str(BIN / "dagster"), "job", "list", *MODULE], {"last_vintage": "1990-01"}),
-        "lake-away": ([str(BIN / "creditrisk"), "quarantine", "show"], {"lake": "s3://127.0.0.1:9/lake"}),
+        "lake-away": ([str(BIN / "creditrisk"), "quarantine", "list"], {"lake": "s3://away/lake"}),
     }
 
     def run(name: str) -> None:
         command, given = commands[name]
-        assert platform.run(name, command, platform.values("ill", **given)) != 0, name
+        store = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_REGION": "nowhere", "AWS_ALLOW_HTTP": "true"}
+        assert platform.run(name, command, platform.values("ill", **given) | store) != 0, name
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(run, commands))
@@ -219,9 +222,9 @@ def served(platform: Platform) -> None:
     commands = [[str(BIN / "creditrisk"), name, "--port", str(port)]
                 for name, port in zip(("api", "exporter", "dashboard"), ports, strict=True)]  # fmt: skip
     with (
-        platform.up("api", commands[0], values),
-        platform.up("exporter", commands[1], values),
-        platform.up("dashboard", commands[2], values, login),
+        platform.up("api", commands[0], values) as first,
+        platform.up("exporter", commands[1], values) as second,
+        platform.up("dashboard", commands[2], values, login) as third,
     ):
         api, exporter, dashboard = (f"http://127.0.0.1:{port}" for port in ports)
         for path in ("/readyz", "/metrics", "/openapi.json", "/v1/model", "/v1/loans/1"):
@@ -231,6 +234,23 @@ def served(platform: Platform) -> None:
         assert 'creditrisk_source_up{source="postgres"} 0' in platform.ask("exporter", f"{exporter}/metrics")
         for path in ("/", "/_stcore/health", "/oauth2callback?code=x&state=y", "/auth/login"):
             platform.ask("dashboard", f"{dashboard}{path}")
+        for name, process in (("api", first), ("exporter", second), ("dashboard", third)):
+            platform.listening[name] = listening(process.pid)
+
+
+def listening(pid: int) -> set[str]:
+    """Addresses on which a process listens, as the kernel writes them."""
+    sockets = set()
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            sockets.add(str(entry.readlink()))
+    found = set()
+    for family in ("tcp", "tcp6"):
+        for line in Path(f"/proc/{pid}/net/{family}").read_text().splitlines()[1:]:
+            _, local, _, state, *_, inode = line.split()[:10]
+            if state == "0A" and f"socket:[{inode}]" in sockets:
+                found.add(local.partition(":")[0])
+    return found
 
 
 def rows(platform: Platform) -> bytes:

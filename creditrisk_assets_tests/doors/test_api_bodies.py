@@ -1,13 +1,16 @@
 """Bodies too large, broken, slow or disguised, sent to the real process: refused, and the next one is served."""
 
+import asyncio
 import gzip
 import json
 import time
 from collections.abc import Iterator
 
 import pytest
+from starlette.requests import Request
 
 from creditrisk_assets.resources.delta import Lake
+from creditrisk_assets.serving.api.problems import RefusedError, limited
 from creditrisk_assets.serving.api.submitted import LARGEST, LARGEST_BATCH
 from creditrisk_assets_tests.doors.guarded import reveals, untouched
 from creditrisk_assets_tests.doors.wire import Process, chunked, head, read, served
@@ -147,6 +150,28 @@ def test_a_body_that_never_ends_keeps_nobody_else_waiting(api: Process) -> None:
     finally:
         for connection in half:
             connection.close()  # in the middle of the body
+
+
+def test_a_body_that_does_not_come_in_time_is_waited_for_no_longer() -> None:
+    sent_so_far = [{"type": "http.request", "body": b"{", "more_body": True}]
+
+    async def receive() -> dict[str, object]:
+        return sent_so_far.pop() if sent_so_far else await asyncio.Future()
+
+    request = Request({"type": "http", "headers": [], "method": "POST", "path": "/"}, receive)
+    with pytest.raises(RefusedError, match="was not there within") as refused:
+        asyncio.run(limited(request, LARGEST, patience=0.05))
+    assert (refused.value.status, refused.value.headers) == (408, {"Connection": "close"})
+
+
+@pytest.mark.parametrize("keep", ["keep-alive", "close"])
+def test_after_a_body_that_is_too_long_the_connection_is_closed(api: Process, keep: str) -> None:
+    with api.connect() as connection:
+        connection.sendall(f"POST /v1/score HTTP/1.1\r\nHost: api\r\nConnection: {keep}\r\n".encode())
+        connection.sendall(f"Content-Length: {LARGEST + 1}\r\n\r\n{{".encode())
+        answer = read(connection)  # up to the end, which the API makes
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b"connection: close" in answer.lower()
 
 
 @pytest.mark.parametrize(

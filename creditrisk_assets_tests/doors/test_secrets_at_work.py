@@ -7,6 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from creditrisk_assets.cli import main
 from creditrisk_assets.resources.delta import Lake
 from creditrisk_assets_tests.doors import processes
 from creditrisk_assets_tests.doors.processes import HOLDERS, Platform, installed
@@ -72,6 +73,22 @@ def test_the_failures_were_those_that_were_meant(left: Left) -> None:
         "alerts": "CREDITRISK_ALERT_URLS: URL 1 of 1 did not take the message",
     }.items():
         assert told in left.log(name), (name, left.log(name)[-2_000:])
+
+
+def test_without_being_told_everything_listens_on_this_machine_alone(left: Left) -> None:
+    loopback = {"0100007F"}  # 127.0.0.1 in the order of the kernel
+    assert left.platform.listening == dict.fromkeys(("webserver", "api", "exporter", "dashboard"), loopback)
+
+
+def test_every_command_that_listens_does_so_on_loopback_by_default() -> None:
+    hosts = {
+        name: option.default
+        for name, command in main.commands.items()
+        for option in command.params
+        if option.name == "host"
+    }
+    assert set(hosts) >= {"api", "broker", "dashboard", "exporter"}
+    assert set(hosts.values()) == {"127.0.0.1"}
 
 
 def test_a_secret_would_be_found_however_it_is_written() -> None:
