@@ -8,9 +8,15 @@ from typing import Any
 
 _TYPE = "kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name } } } }"
 _SCHEMA = f"""{{ __schema {{ mutationType {{ name }} types {{
-    kind name enumValues {{ name }} inputFields {{ name type {{ {_TYPE} }} }}
+    kind name possibleTypes {{ name }} enumValues {{ name }} inputFields {{ name type {{ {_TYPE} }} }}
     fields {{ name args {{ name type {{ {_TYPE} }} }} type {{ {_TYPE} }} }}
 }} }} }}"""
+_SAID = {
+    "PythonError": "message", "TerminateRunFailure": "message", "UnauthorizedError": "message",
+    "TerminateRunsResult": "terminateRunResults { __typename ... on TerminateRunFailure { message } }",
+    "LaunchMultipleRunsResult": "launchMultipleRunsResult { __typename }",
+}  # fmt: skip
+"""What an answer says beside its name."""
 _SCALARS = {"Int": 1, "BigInt": "1", "Float": 1.0, "Boolean": False, "RunConfigData": {}, "JSONString": "{}"}
 
 
@@ -40,29 +46,34 @@ class Graph:
         return {field["name"]: self._asked(field, types) for field in root["fields"]}
 
     def _asked(self, field: dict[str, Any], types: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-        given = {one["name"]: self._value(one["name"], one["type"], types, 0) for one in field["args"]}
+        given = {
+            one["name"]: self.known.get(f"{field['name']}.{one['name']}", self._value(one["name"], one["type"], types))
+            for one in field["args"]
+        }
         declared = ", ".join(f"${one['name']}: {_written(one['type'])}" for one in field["args"])
         passed = ", ".join(f"{name}: ${name}" for name in given)
         head, call = (f"({declared})", f"({passed})") if given else ("", "")
         inner = field["type"]
         while inner.get("ofType"):
             inner = inner["ofType"]
-        asked = "" if inner["kind"] in ("SCALAR", "ENUM") else "{ __typename }"
+        possible = [one["name"] for one in types[inner["name"]]["possibleTypes"] or ()]
+        said = " ".join(f"... on {name} {{ {_SAID[name]} }}" for name in possible if name in _SAID)
+        asked = "" if inner["kind"] in ("SCALAR", "ENUM") else f"{{ __typename {said} }}"
         return f"mutation{head} {{ {field['name']}{call} {asked} }}", given
 
-    def _value(self, name: str, type_: dict[str, Any], types: dict[str, Any], depth: int) -> Any:
+    def _value(self, name: str, type_: dict[str, Any], types: dict[str, Any]) -> Any:
         if type_["kind"] == "NON_NULL":
-            return self._value(name, type_["ofType"], types, depth)
+            return self._value(name, type_["ofType"], types)
         if name in self.known:
             return self.known[name]
         if type_["kind"] == "LIST":
-            return [self._value(name, type_["ofType"], types, depth)]
+            return [self._value(name, type_["ofType"], types)]
         if type_["kind"] == "ENUM":
             return types[type_["name"]]["enumValues"][0]["name"]
         if type_["kind"] == "INPUT_OBJECT":
             fields = types[type_["name"]]["inputFields"]
             needed = [one for one in fields if one["type"]["kind"] == "NON_NULL" or one["name"] in self.known]
-            return {one["name"]: self._value(one["name"], one["type"], types, depth + 1) for one in needed}
+            return {one["name"]: self._value(one["name"], one["type"], types) for one in needed}
         return _SCALARS.get(type_["name"], "some")
 
 

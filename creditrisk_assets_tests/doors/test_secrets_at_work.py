@@ -10,7 +10,8 @@ import pytest
 from creditrisk_assets.cli import main
 from creditrisk_assets.resources.delta import Lake
 from creditrisk_assets_tests.doors import processes
-from creditrisk_assets_tests.doors.processes import HOLDERS, Platform, installed
+from creditrisk_assets_tests.doors.installation import Platform, installed
+from creditrisk_assets_tests.doors.processes import HOLDERS
 from creditrisk_assets_tests.doors.telltale import everything, mark, marks, tellers, wordings
 
 

@@ -15,7 +15,7 @@ KEYS = re.compile(
 )
 """What keys of others, of ours, and verifiers of passwords look like."""
 NAME = r"[\w.-]*(?:pass(?:word|phrase|wd)?|secret(?:_?access)?(?:_?key)?|token|api_?keys?|private_?key|credentials?)"
-LITERAL = re.compile(rf"""(?im)^[\s\-#"']*(?P<name>{NAME})["']?\s*[:=]\s*(?P<value>[^\s#].*?)\s*$""")
+LITERAL = re.compile(rf"""(?im)^[\s\-#"']*(?P<name>{NAME})["']?[ \t]*[:=][ \t]*(?P<value>[^\s#].*?)[ \t]*$""")
 HARMLESS = re.compile(r"""(?x)
     ["']?\$\{?\w+ .*            # from the environment, as a shell or Compose writes it
     | ["'][{]{2}.*              # from the values of a chart
