@@ -154,15 +154,18 @@ def migrate() -> None:
     CREDITRISK_POSTGRES_OFFICER_PASSWORD.
     """
     from creditrisk_assets.serving.connection import connect, role_passwords
+    from creditrisk_assets.serving.doors import gaps
     from creditrisk_assets.serving.errors import ServingError
     from creditrisk_assets.serving.migrate import migrate as migrated
 
     try:
         with connect("owner") as connection:
-            applied = migrated(connection, role_passwords())
+            applied, still_open = migrated(connection, role_passwords()), gaps(connection)
     except (SettingsError, ServingError) as error:
         raise click.ClickException(str(error)) from error
     click.echo("\n".join(f"{name} applied" for name in applied) or "Nothing to do: the tables are of this version.")
+    for gap in still_open:
+        click.echo(f"Warning: {gap}.", err=True)
 
 
 @main.command()

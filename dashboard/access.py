@@ -16,6 +16,7 @@ from streamlit.errors import StreamlitSecretNotFoundError
 
 from creditrisk_assets.resources.environments import Settings, SettingsError
 from dashboard.reading import settings
+from dashboard.verbatim import plain
 
 REQUIRED = ("redirect_uri", "cookie_secret")
 OF_A_PROVIDER = ("client_id", "client_secret", "server_metadata_url")
@@ -80,7 +81,7 @@ def admit() -> Visitor:
                   ":material/login:")  # fmt: skip
             st.button("Log in", type="primary", key="login", on_click=st.login, args=[provider] if provider else [])
         case Refused(name):
-            _door("No access", f"{name} belongs to none of the groups that may see this dashboard: ask whoever "
+            _door("No access", f"{plain(name)} belongs to none of the groups that may see this dashboard: ask whoever "
                   "manages them, then log in again.", ":material/block:")  # fmt: skip
             st.button("Log out", key="logout", on_click=st.logout)
     return st.stop()
@@ -190,6 +191,6 @@ def _sidebar(found: Visitor) -> None:
     if found.name is None:
         return
     with st.sidebar.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"{found.name} · {'officer' if found.officer else 'viewer'}")
+        st.caption(f"{plain(found.name)} · {'officer' if found.officer else 'viewer'}")
         if found.logged_in:
             st.button("Log out", key="logout", type="tertiary", on_click=st.logout)

@@ -20,6 +20,7 @@ from dashboard.charts import density as densities
 from dashboard.charts.history import pd_over_time
 from dashboard.charts.waterfall import waterfall as chart_of_steps
 from dashboard.page import downloads
+from dashboard.verbatim import plain
 
 
 def why(found: Contributions, score: Score) -> None:
@@ -29,7 +30,7 @@ def why(found: Contributions, score: Score) -> None:
     with st.container(border=True, gap="xsmall"):
         st.markdown(f"**Why**: from the average {whom} to this one, factor by factor")
         said = in_words(found)
-        st.caption(" · ".join(said) if said else "No factor raises the odds of default.")
+        st.caption(plain(" · ".join(said)) if said else "No factor raises the odds of default.")
         st.vega_lite_chart(steps, chart_of_steps(steps.height), key="why", alt="Contributions: " + "; ".join(said))
         downloads(steps, "applicant_why")
         if not found.complete:
@@ -83,7 +84,7 @@ def alike(score: Score, values: dict[str, Any]) -> None:
         return
     with st.container(border=True, gap="xsmall"):
         kind = f"{values['term_months']:.0f} months, {wording.spelled(values['purpose']).lower()}"
-        st.markdown(f"**Peers**: scored loans of {kind}")
+        st.markdown(f"**Peers**: scored loans of {plain(kind)}")
         served = reading.tables()
         if not served.exists(SERVING_SEGMENTS):
             st.caption("Not counted yet: materialize serving/segments, or run the batch job.")

@@ -67,6 +67,7 @@ class Settings(BaseSettings):
         extra="ignore",
         frozen=True,
         env_ignore_empty=True,
+        hide_input_in_errors=True,  # the input of one that concerns several settings is all of them, secrets too
     )
 
     lake: str = str(DATA / "lake")

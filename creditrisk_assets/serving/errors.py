@@ -11,7 +11,8 @@ MIGRATE = "run `creditrisk migrate` as the owner of the database"
 
 # While a connection is made, the client passes on what the server says, and not its code.
 _REFUSED = re.compile(
-    r"authentication failed|no password supplied|pg_hba\.conf|role \".*\" (?:does not exist|is not permitted to log in)"
+    r"authentication failed|no password supplied|pg_hba\.conf|permission denied for database"
+    r"|role \".*\" (?:does not exist|is not permitted to log in)"
 )
 
 

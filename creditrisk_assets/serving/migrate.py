@@ -11,6 +11,7 @@ from psycopg import sql
 from pydantic import SecretStr
 
 from creditrisk_assets.serving.connection import Connection
+from creditrisk_assets.serving.doors import close
 from creditrisk_assets.serving.errors import MigrationError, told
 from creditrisk_assets.serving.roles import ensure_roles
 
@@ -78,6 +79,7 @@ def migrate(
         missing = _missing(connection, wanted)
         for migration in missing:
             _apply(connection, migration)
+        close(connection)
     return tuple(migration.name for migration in missing)
 
 

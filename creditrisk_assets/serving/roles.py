@@ -17,17 +17,15 @@ _CREATE = sql.SQL("""
 """)
 _GRANT = sql.SQL("GRANT {role} TO CURRENT_USER")
 _LIMITS = {
-    READER: (
-        sql.SQL("ALTER ROLE {role} SET default_transaction_read_only = on"),
-        sql.SQL("ALTER ROLE {role} SET statement_timeout = {timeout}"),
-    ),
-    # Who decides also looks, and may then do so as those who only look.
-    OFFICER: (
-        sql.SQL("ALTER ROLE {role} SET statement_timeout = {timeout}"),
-        sql.SQL("GRANT {reader} TO {role}"),
-    ),
+    READER: {"default_transaction_read_only": "on", "statement_timeout": READER_TIMEOUT},
+    OFFICER: {"statement_timeout": READER_TIMEOUT},
 }
 _MEMBER = "SELECT 1 FROM pg_roles WHERE rolname = %s AND pg_has_role(current_user, oid, 'MEMBER')"
+_LIMITED = """
+    SELECT coalesce(role.rolconfig, '{}') FROM pg_roles AS role, pg_roles AS own
+    WHERE role.rolname = %s AND own.rolname = current_user
+        AND (own.rolsuper OR own.rolcreaterole) AND pg_has_role(role.oid, 'MEMBER WITH ADMIN OPTION')
+"""
 
 
 def ensure_roles(connection: Connection, passwords: Mapping[str, SecretStr]) -> None:
@@ -39,6 +37,7 @@ def ensure_roles(connection: Connection, passwords: Mapping[str, SecretStr]) -> 
         for role in (WRITER, READER, OFFICER):
             if connection.execute(_MEMBER, (role,)).fetchone() is None:
                 _make(connection, role)
+            _limit(connection, role)
             if role in passwords:
                 _let_in(connection, role, passwords[role])
     except errors.InsufficientPrivilege as error:
@@ -51,11 +50,24 @@ def ensure_roles(connection: Connection, passwords: Mapping[str, SecretStr]) -> 
 
 
 def _make(connection: Connection, role: str) -> None:
-    named = {
-        "role": sql.Identifier(role), "reader": sql.Identifier(READER), "timeout": sql.Literal(READER_TIMEOUT)
-    }  # fmt: skip
-    for statement in (_CREATE, _GRANT, *_LIMITS.get(role, ())):
+    named = {"role": sql.Identifier(role), "reader": sql.Identifier(READER)}
+    # Who decides also looks, and may then do so as those who only look.
+    more = (sql.SQL("GRANT {reader} TO {role}"),) if role == OFFICER else ()
+    for statement in (_CREATE, _GRANT, *more):
         connection.execute(statement.format(**named))
+
+
+def _limit(connection: Connection, role: str) -> None:
+    """At every migration, because a role may change its own limits; only who made a role can."""
+    row = connection.execute(_LIMITED, (role,)).fetchone()
+    for name, value in _LIMITS.get(role, {}).items():
+        # Not twice the same: two migrations of two databases would be in each other's way.
+        if row is not None and f"{name}={value}" not in row[0]:
+            connection.execute(
+                sql.SQL("ALTER ROLE {} SET {} = {}").format(
+                    sql.Identifier(role), sql.Identifier(name), sql.Literal(value)
+                )
+            )
 
 
 def _let_in(connection: Connection, role: str, password: SecretStr) -> None:

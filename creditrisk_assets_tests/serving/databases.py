@@ -89,10 +89,19 @@ def fresh(server: "EmbeddedPostgres") -> Iterator[Database]:
     database = Database(server, f"test_{next(_numbers)}")
     _command(server, "CREATE DATABASE {} TEMPLATE creditrisk OWNER creditrisk", database.name)
     try:
+        _close(database)
         yield database
     finally:
         server.ensure()
         _command(server, "DROP DATABASE {} WITH (FORCE)", database.name)
+
+
+def _close(database: Database) -> None:
+    """A copy has the tables of its template, and not who may enter it."""
+    from creditrisk_assets.serving.doors import close
+
+    with database.connect("owner") as connection:
+        close(connection)
 
 
 def _command(server: "EmbeddedPostgres", statement: str, name: str) -> None:

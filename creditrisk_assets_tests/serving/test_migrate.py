@@ -130,7 +130,7 @@ def test_roles_log_in_with_the_passwords_of_the_environment(
 def test_an_owner_who_may_not_make_roles_is_told_what_an_administrator_must_run(postgres: Database) -> None:
     with postgres.server.admin(postgres.name) as admin:
         admin.execute("CREATE ROLE plain LOGIN PASSWORD 'plain'; DROP SCHEMA serving CASCADE")
-        admin.execute(sql.SQL("GRANT CREATE ON DATABASE {} TO plain").format(sql.Identifier(postgres.name)))
+        admin.execute(sql.SQL("GRANT CREATE, CONNECT ON DATABASE {} TO plain").format(sql.Identifier(postgres.name)))
         try:
             url = SecretStr(f"postgresql://plain:plain@127.0.0.1:{postgres.server.port}/{postgres.name}")
             with connect("owner", url) as connection:

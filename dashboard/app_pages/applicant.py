@@ -11,6 +11,7 @@ from creditrisk_assets.serving.overrides import in_force
 from dashboard import applicant, live, reading
 from dashboard.figures import KeyFigure, key_figures
 from dashboard.page import page
+from dashboard.verbatim import code, plain
 
 OFFERED = 6
 BADGES = {
@@ -37,7 +38,7 @@ def verdict(score: Score, decided: pl.DataFrame | None) -> None:
     row, scoring = score.row, live.scoring(score.row["model_date"], score.row["feature_set"])
     policy = scoring.policy if scoring is not None and scoring.policy.version == row["policy"] else None
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        st.markdown(f"**{wording.KINDS[score.kind]}** `{score.subject}`", width="content")
+        st.markdown(f"**{wording.KINDS[score.kind]}** {code(score.subject)}", width="content")
         colour, icon = BADGES[row["decision"]]
         st.badge(wording.VERDICTS[row["decision"]], color=colour, icon=icon)  # type: ignore[arg-type]
         if decided is not None and (now := in_force(decided, score.decided)) != row["decision"]:
@@ -74,7 +75,7 @@ def start() -> None:
         with st.container(horizontal=True):
             for loan in declined.iter_rows(named=True):
                 st.button(
-                    f"{loan['loan_id']} · PD {wording.percent(loan['pd'])}",
+                    f"{plain(loan['loan_id'])} · PD {wording.percent(loan['pd'])}",
                     key=f"open-{loan['loan_id']}", on_click=_ask, args=(loan["loan_id"],),
                 )  # fmt: skip
 

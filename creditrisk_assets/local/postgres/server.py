@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from creditrisk_assets.local.lock import locked
 from creditrisk_assets.local.postgres.cluster import ADMIN, HOST, OWNER, Cluster, PostgresError, environment, programs
 from creditrisk_assets.serving.connection import Connection, connect
+from creditrisk_assets.serving.doors import LARGE_OBJECTS
 from creditrisk_assets.serving.migrate import migrate
 
 DATABASE = "creditrisk"
@@ -196,6 +197,9 @@ class EmbeddedPostgres:
                 connection.execute(
                     sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(DATABASE), sql.Identifier(OWNER))
                 )
+            connection.execute("REVOKE CONNECT ON DATABASE postgres, template1 FROM PUBLIC")
+        with self.admin(DATABASE) as connection:
+            connection.execute(sql.SQL("REVOKE EXECUTE ON FUNCTION {} FROM PUBLIC").format(sql.SQL(LARGE_OBJECTS)))
 
 
 def _free_port() -> int:

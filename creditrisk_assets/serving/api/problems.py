@@ -1,5 +1,6 @@
 """Refusals as problem documents (RFC 9457): what is wrong, where, and what to do about it."""
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -14,6 +15,8 @@ from creditrisk_assets.resources.delta import LakeError
 from creditrisk_assets.serving.api.submitted import Fault, MisfitError
 
 MEDIA = "application/problem+json"
+PATIENCE = 20.0
+"""Seconds for a body to come: whoever sends it drop by drop does not keep a connection for long."""
 LOG = logging.getLogger("creditrisk.api")
 
 
@@ -66,19 +69,26 @@ def answered_as_problems(app: FastAPI) -> None:
     app.add_exception_handler(Exception, unforeseen)
 
 
-async def limited(request: Request, most: int) -> bytes:
-    """The body of a request; RefusedError 413 as soon as it is longer than `most` bytes, however it is sent."""
-    refusal = RefusedError(413, f"The body is longer than {most} bytes: send fewer applications at a time.")
+async def limited(request: Request, most: int, patience: float = PATIENCE) -> bytes:
+    """The body of a request; RefusedError 413 as soon as it is longer than `most` bytes, however it is sent.
+
+    408 where it is not there within `patience` seconds. What is left of such a body is not waited for.
+    """
+    too_long = f"The body is longer than {most} bytes: send fewer applications at a time."
     told = request.headers.get("content-length", "")
     if told.isdecimal() and int(told) > most:
-        raise refusal
+        raise RefusedError(413, too_long, Connection="close")
     parts, size = [], 0
     try:
-        async for part in request.stream():
-            size += len(part)
-            if size > most:
-                raise refusal
-            parts.append(part)
+        async with asyncio.timeout(patience):
+            async for part in request.stream():
+                size += len(part)
+                if size > most:
+                    raise RefusedError(413, too_long, Connection="close")
+                parts.append(part)
     except ClientDisconnect as error:
         raise RefusedError(400, "The body ended before its end.") from error
+    except TimeoutError as error:
+        said = f"The body was not there within {patience:g} seconds: send it at once."
+        raise RefusedError(408, said, Connection="close") from error
     return b"".join(parts)
