@@ -15,7 +15,7 @@ from creditrisk_assets.raw.reasons import general
 from creditrisk_assets.raw.sources import find_files, names_of
 from creditrisk_assets.resources.lake import DeltaLakeIOManager
 from creditrisk_assets.resources.loan_files import LoanFiles
-from creditrisk_assets.shell import Part, asset_out, together
+from creditrisk_assets.shell import Part, asset_out, at_once, together
 from creditrisk_assets.workloads import BOOK
 
 OUTS = {

@@ -7,7 +7,12 @@ from creditrisk_assets.workloads import VINTAGE
 
 STEP_ACCOUNT = "creditrisk-step"
 """Service account of step pods: it may do nothing."""
-PODS_AT_ONCE = 8
+_CLOSED = {
+    "max_concurrent": 8,
+    "enable_owner_references": True,
+    "step_k8s_config": VINTAGE.pod
+    | {"pod_spec_config": {"service_account_name": STEP_ACCOUNT, "automount_service_account_token": False}},
+}
 
 
 def executor_for(values: Settings) -> dg.ExecutorDefinition:
@@ -21,9 +26,5 @@ def executor_for(values: Settings) -> dg.ExecutorDefinition:
     # The client of Kubernetes costs every process that loads the platform half a second.
     from dagster_k8s import k8s_job_executor
 
-    pod = VINTAGE.pod | {
-        "pod_spec_config": {"service_account_name": STEP_ACCOUNT, "automount_service_account_token": False}
-    }
-    return k8s_job_executor.configured(
-        {"max_concurrent": PODS_AT_ONCE, "step_k8s_config": pod, "enable_owner_references": True}, name="kubernetes"
-    )
+    # A function and no schema leave nothing to configure; given as a value, more could be said beside it.
+    return k8s_job_executor.configured(lambda _: _CLOSED, name="kubernetes", config_schema={})
