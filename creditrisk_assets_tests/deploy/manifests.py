@@ -100,11 +100,13 @@ def _patch(made: Manifest, operations: list[Manifest]) -> None:
     for operation in operations:
         assert operation["op"] == "add", "teach this loader the others"
         *steps, end = operation["path"].strip("/").split("/")
-        assert end == "-"
         place: Any = made
         for step in steps:
             place = place[int(step)] if isinstance(place, list) else place[step]
-        place.append(operation["value"])
+        if end == "-":
+            place.append(operation["value"])
+        else:
+            place[end] = operation["value"]
 
 
 def _tag(made: Manifest, images: Any) -> None:
