@@ -10,6 +10,7 @@ import pytest
 
 from creditrisk_assets.definitions import build_defs
 from creditrisk_assets.workloads import CLASSES, TAG
+from creditrisk_assets_tests.conftest import PROJECT
 
 SIZES = {work.name: work for work in CLASSES}
 IN_ONE_POD = {"drain_stream": "stream", "close_stream_day": "light", "gather_evidence": "vintage",
@@ -83,3 +84,11 @@ def test_a_backfill_of_vintages_is_cut_as_the_setting_says(given: str, most: str
         [sys.executable, "-W", "ignore", "-c", CUT], env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines() == [f"gather_evidence {most}", f"score_vintages {most}", "close_vintages None"]
+
+
+def test_the_runbook_tells_the_room_of_every_class() -> None:
+    told = (PROJECT / "docs" / "operations.md").read_text()
+    for work in CLASSES:
+        (row,) = [line for line in told.splitlines() if line.startswith(f"| `{work.name}` |")]
+        assert f" {work.memory.replace('Gi', ' GiB').replace('Mi', ' MiB')} |" in row, work.name
+        assert f" {work.most.replace('Gi', ' GiB')} |" in row, work.name
