@@ -29,8 +29,11 @@ from creditrisk_assets.portfolio.automation import value_portfolio
 from creditrisk_assets.resources.environments import add_months, settings
 from creditrisk_assets.resources.lake import DeltaLakeIOManager
 from creditrisk_assets.resources.loan_files import LoanFiles
+from creditrisk_assets.shell import in_one_pod
+from creditrisk_assets.workloads import BOOK, LIGHT, STREAM, VINTAGE
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+MAX_RETRIES = "dagster/max_retries"
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 FAILED_CHECK, NOTHING_TO_LEARN = "DagsterAssetCheckFailedError", NothingToLearnError.__name__
 TOLERATED = "sampled_well"
@@ -42,17 +45,17 @@ MONTHS_BEFORE_FIRST_MODEL = 24
 _stream = dg.AssetSelection.assets(*(list(table.key) for table in (RAW_EVENTS, FEATURES_BEHAVIOUR, SCORES_LIVE)))
 _shadow = dg.AssetSelection.assets(list(SCORES_SHADOW.key))
 _stream_checks = _stream - _stream.without_checks()
-drain_stream = dg.define_asset_job(
+drain_stream = in_one_pod(STREAM, **{MAX_RETRIES: "0"})(
     "drain_stream",
     selection=_stream.without_checks(),
     description="Carry events from Kafka to live scores until the stream is idle or a successor takes over.",
 )
-close_stream_day = dg.define_asset_job(
+close_stream_day = in_one_pod(LIGHT)(
     "close_stream_day",
     selection=_stream_checks,
     description="Check a day of the stream against its contracts.",
 )
-close_vintages = dg.define_asset_job(
+close_vintages = in_one_pod(BOOK)(
     "close_vintages",
     selection=dg.AssetSelection.groups("raw", "features") - _stream,
     description="Read the loan files and rebuild the features of some vintages.",
@@ -65,7 +68,7 @@ set_references = dg.define_asset_job(
     selection=_references,
     description="Bin the features at some model dates and choose the point at which their evidence is expanded.",
 )
-gather_evidence = dg.define_asset_job(
+gather_evidence = in_one_pod(VINTAGE)(
     "gather_evidence",
     selection=_evidence,
     description="Summarise some vintages for every model that learns from them.",
@@ -81,18 +84,18 @@ train_models = dg.define_asset_job(
     selection=dg.AssetSelection.groups("models") - _references - _evidence - _behaviour - RULES - PROMOTIONS,
     description="Fit posterior, logistic benchmark and boosting at some model dates and compare them out of time.",
 )
-score_vintages = dg.define_asset_job(
+score_vintages = in_one_pod(VINTAGE)(
     "score_vintages",
     selection=dg.AssetSelection.groups("scores") - _stream - RULES - _shadow,
     description="Score some vintages by the latest good model dated before them, and by its challenger.",
 )
 _roll_rates = dg.AssetSelection.assets(list(SERVING_ROLL_RATES.key))
-aggregate_vintages = dg.define_asset_job(
+aggregate_vintages = in_one_pod(BOOK)(
     "aggregate_vintages",
     selection=dg.AssetSelection.groups("serving") - _roll_rates,
     description="Add up some vintages for the dashboard, and what was rejected.",
 )
-aggregate_stream = dg.define_asset_job(
+aggregate_stream = in_one_pod(VINTAGE)(
     "aggregate_stream",
     selection=_roll_rates | dg.AssetSelection.assets(list(SERVING_QUARANTINE.key)),
     description="Add up for the dashboard how customers of the stream fare, and what was rejected.",
@@ -200,7 +203,8 @@ def _why(event: dg.DagsterEvent) -> str:
     return error.message.strip() if error is not None else "unknown"
 
 
-@dg.op(description="Find out which vintages the loan files hold, and materialize each stage over its partitions.")
+@dg.op(description="Find out which vintages the loan files hold, and materialize each stage over its partitions.",
+       tags=BOOK.tags)  # fmt: skip
 def materialize_everything(
     context: dg.OpExecutionContext, loan_files: LoanFiles, lake: dg.ResourceParam[DeltaLakeIOManager]
 ) -> None:

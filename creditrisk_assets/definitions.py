@@ -20,6 +20,7 @@ from creditrisk_assets.portfolio import checks as portfolio_checks
 from creditrisk_assets.raw import assets as raw
 from creditrisk_assets.raw import sensors
 from creditrisk_assets.resources.environments import resources_for, settings
+from creditrisk_assets.resources.executor import executor_for
 from creditrisk_assets.scores import assets as scores
 from creditrisk_assets.serving import assets as serving
 from creditrisk_assets.serving import sensors as serving_sensors
@@ -44,7 +45,7 @@ def build_defs(*, resource_overrides: Mapping[str, object] | None = None) -> dg.
         schedules=[*streaming_automation.SCHEDULES, *monitoring_automation.SCHEDULES],
         sensors=[sensors.landing, streaming_sensors.events, serving_sensors.stream_totals, monitoring_sensors.alerts],
         resources={**resources_for(settings()), **(resource_overrides or {})},
-        executor=dg.in_process_executor,
+        executor=executor_for(settings()),
     )
 
 

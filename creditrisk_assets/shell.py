@@ -1,15 +1,18 @@
 """What every asset of the platform shares: group from its key, owner, contract in the catalogue."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from typing import Any
 
 import dagster as dg
 import polars as pl
 
 from creditrisk_assets.columns import Table
+from creditrisk_assets.resources.environments import settings
 from creditrisk_assets.resources.lake import DeltaLakeIOManager, column_schema, commit_metadata
+from creditrisk_assets.workloads import Workload
 
 OWNERS = ["team:credit-risk"]
 
@@ -28,6 +31,27 @@ def catalogue(table: Table, kinds: set[str]) -> dict[str, Any]:
 def asset_out(table: Table, kinds: set[str]) -> dg.AssetOut:
     """One output of a multi-asset, described by its contract; it may be selected without its siblings."""
     return dg.AssetOut(description=table.meaning, is_required=False, **catalogue(table, kinds))
+
+
+def at_once(work: Workload) -> dict[str, Any]:
+    """Arguments of an asset whose partitions are backfilled in one run, and what a pod for it takes."""
+    return {"backfill_policy": dg.BackfillPolicy.single_run(), "op_tags": work.tags}
+
+
+def by_vintage(work: Workload) -> dict[str, Any]:
+    """Arguments of an asset whose vintages need nothing of each other.
+
+    A backfill of it is as many runs as CREDITRISK_VINTAGES_PER_RUN makes of its vintages: on Kubernetes as many
+    pods. Unset it is one run, which on a single machine costs least.
+    """
+    most = settings().vintages_per_run
+    policy = dg.BackfillPolicy.single_run() if most is None else dg.BackfillPolicy.multi_run(most)
+    return {"backfill_policy": policy, "op_tags": work.tags}
+
+
+def in_one_pod(work: Workload, **tags: str) -> Callable[..., Any]:
+    """`dg.define_asset_job` for jobs whose steps are too short for pods of their own: the run is one process."""
+    return partial(dg.define_asset_job, executor_def=dg.in_process_executor, tags=work.tags | tags)
 
 
 @dataclass(frozen=True)

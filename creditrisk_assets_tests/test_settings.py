@@ -65,6 +65,8 @@ VALUES: list[tuple[str, str, object]] = [
     ("alert_reminder_hours", "24", 24.0),
     ("fresh_within_days", "5", 5.0),
     ("api_keys", "portal:told-to-nobody", SecretStr("portal:told-to-nobody")),
+    ("executor", "kubernetes", "kubernetes"),
+    ("vintages_per_run", "6", 6),
 ]
 BAD = [
     ("first_vintage", "June 2007", "'June 2007' is not a month; write it as 2011-01"),
@@ -86,6 +88,8 @@ BAD = [
     ("alert_reminder_hours", "0", "must be a number above 0; leave it out for no reminders"),
     ("alert_reminder_hours", "nan", "must be a number above 0; leave it out for no reminders"),
     ("fresh_within_days", "-1", "must be a number above 0"),
+    ("executor", "celery", "'in_process' or 'kubernetes'"),
+    ("vintages_per_run", "0", "greater than or equal to 1"),
     ("last_vintage", "2001-01", "lies before CREDITRISK_FIRST_VINTAGE"),
 ]
 

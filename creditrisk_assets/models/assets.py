@@ -33,10 +33,10 @@ from creditrisk_assets.partitions import (
 )
 from creditrisk_assets.resources.environments import settings
 from creditrisk_assets.resources.lake import DeltaLakeIOManager
-from creditrisk_assets.shell import Part, asset_out, catalogue, together
+from creditrisk_assets.shell import Part, asset_out, at_once, by_vintage, catalogue, together
+from creditrisk_assets.workloads import BOOK, SAMPLING, VINTAGE
 
 Delta = dg.ResourceParam[DeltaLakeIOManager]
-SINGLE_RUN = dg.BackfillPolicy.single_run()
 
 
 def _dates(context: dg.AssetExecutionContext) -> list[date]:
@@ -55,7 +55,7 @@ def _loans(mapping: dg.PartitionMapping | None) -> dg.AssetIn:
     },
     ins={"features": _loans(window_of_a_model)},
     partitions_def=model_dates,
-    backfill_policy=SINGLE_RUN,
+    **at_once(BOOK),
     can_subset=True,
 )
 def models_reference(
@@ -88,7 +88,7 @@ def models_reference(
     ins={"features": _loans(None)},
     deps=[dg.AssetDep(list(MODELS_REFERENCE.key), partition_mapping=models_that_learn_from_a_vintage)],
     partitions_def=vintages,
-    backfill_policy=SINGLE_RUN,
+    **by_vintage(VINTAGE),
 )
 def evidence(context: dg.AssetExecutionContext, features: pl.LazyFrame, lake: Delta) -> dg.Output[pl.DataFrame]:
     """Summarise each vintage once for every model that learns from it; posteriors are sums of these."""
@@ -120,7 +120,7 @@ def evidence(context: dg.AssetExecutionContext, features: pl.LazyFrame, lake: De
     },
     deps=[list(MODELS_REFERENCE.key)],
     partitions_def=model_dates,
-    backfill_policy=SINGLE_RUN,
+    **at_once(SAMPLING),
     pool="mcmc",
     can_subset=True,
 )
@@ -179,7 +179,7 @@ def _challengers(
     **catalogue(MODELS_LOGISTIC, kinds={"scikitlearn", "deltalake"}),
     ins={"features": _loans(what_a_model_may_know)},
     partitions_def=model_dates,
-    backfill_policy=SINGLE_RUN,
+    **at_once(BOOK),
 )
 def logistic(context: dg.AssetExecutionContext, features: pl.LazyFrame) -> pl.DataFrame:
     """Fit the logistic benchmark on the same features as the posterior, so that its worth is on view."""
@@ -190,14 +190,14 @@ def logistic(context: dg.AssetExecutionContext, features: pl.LazyFrame) -> pl.Da
     **catalogue(MODELS_BOOSTING, kinds={"scikitlearn", "deltalake"}),
     ins={"features": _loans(what_a_model_may_know)},
     partitions_def=model_dates,
-    backfill_policy=SINGLE_RUN,
+    **at_once(BOOK),
 )
 def boosting(context: dg.AssetExecutionContext, features: pl.LazyFrame) -> pl.DataFrame:
     """Fit boosted trees on the same loans as the logistic benchmark: the price of being able to explain."""
     return _challengers(context, features, artifacts.fit_boosting_as_known)
 
 
-@dg.asset(**catalogue(MODELS_BEHAVIOUR, kinds={"bambi", "deltalake"}), pool="mcmc")
+@dg.asset(**catalogue(MODELS_BEHAVIOUR, kinds={"bambi", "deltalake"}), pool="mcmc", op_tags=SAMPLING.tags)
 def behaviour(context: dg.AssetExecutionContext) -> dg.Output[pl.DataFrame]:
     """Learn from a history how behaviour updates the PD of an application; without one the application's PD stands."""
     folder = settings().history
@@ -221,7 +221,7 @@ def behaviour(context: dg.AssetExecutionContext) -> dg.Output[pl.DataFrame]:
         "boosting": dg.AssetIn(list(MODELS_BOOSTING.key)),
     },
     partitions_def=model_dates,
-    backfill_policy=SINGLE_RUN,
+    **at_once(BOOK),
 )
 def comparison(
     context: dg.AssetExecutionContext,

@@ -44,10 +44,10 @@ from creditrisk_assets.partitions import model_dates, models_before_a_vintage, v
 from creditrisk_assets.resources.environments import settings
 from creditrisk_assets.resources.lake import DeltaLakeIOManager
 from creditrisk_assets.scores.champion import MODELS
-from creditrisk_assets.shell import OWNERS, Part, asset_out, catalogue, together
+from creditrisk_assets.shell import OWNERS, Part, asset_out, at_once, catalogue, together
+from creditrisk_assets.workloads import BOOK
 
 Delta = dg.ResourceParam[DeltaLakeIOManager]
-SINGLE_RUN = dg.BackfillPolicy.single_run()
 CARDS_SHOWN = 8
 """Cards of one run that the catalogue shows, the newest; the table holds all."""
 _LOOKED_AT = (SCORES_LINEAGE, MONITORING_CALIBRATION, MONITORING_PERFORMANCE, MONITORING_DRIFT, MONITORING_POPULATION,
@@ -62,7 +62,7 @@ _LOOKED_AT = (SCORES_LINEAGE, MONITORING_CALIBRATION, MONITORING_PERFORMANCE, MO
         "features": dg.AssetIn(list(FEATURES_LOANS.key), metadata={"columns": ["loan_id", *NEEDED]}),
     },
     partitions_def=vintages,
-    backfill_policy=SINGLE_RUN,
+    **at_once(BOOK),
 )
 def challenger(
     context: dg.AssetExecutionContext, champion: pl.LazyFrame, shadow: pl.LazyFrame, features: pl.LazyFrame
@@ -87,7 +87,7 @@ def challenger(
         "rules": dg.AssetIn(list(SCORES_RULES.key)),
     },
     partitions_def=vintages,
-    backfill_policy=SINGLE_RUN,
+    **at_once(BOOK),
 )
 def rule_agreement(
     context: dg.AssetExecutionContext, features: pl.LazyFrame, scored: pl.LazyFrame, rules: pl.LazyFrame
@@ -108,7 +108,7 @@ def rule_agreement(
         *(dg.AssetDep(list(table.key), partition_mapping=models_before_a_vintage) for table in MODELS),
     ],
     partitions_def=vintages,
-    backfill_policy=SINGLE_RUN,
+    **at_once(BOOK),
     can_subset=True,
 )  # fmt: skip
 def monitoring_performance(context: dg.AssetExecutionContext, lake: Delta) -> Iterator[dg.Output[pl.DataFrame]]:
@@ -138,7 +138,7 @@ def monitoring_performance(context: dg.AssetExecutionContext, lake: Delta) -> It
         *(dg.AssetDep(list(table.key), partition_mapping=models_before_a_vintage) for table in MODELS),
     ],
     partitions_def=vintages,
-    backfill_policy=SINGLE_RUN,
+    **at_once(BOOK),
     can_subset=True,
 )  # fmt: skip
 def monitoring_drift(context: dg.AssetExecutionContext, lake: Delta) -> Iterator[dg.Output[pl.DataFrame]]:
@@ -168,7 +168,7 @@ def monitoring_drift(context: dg.AssetExecutionContext, lake: Delta) -> Iterator
         *(dg.AssetDep(list(table.key), partition_mapping=vintages_since_a_model_date) for table in _LOOKED_AT),
     ],
     partitions_def=model_dates,
-    backfill_policy=SINGLE_RUN,
+    **at_once(BOOK),
 )
 def model_cards(context: dg.AssetExecutionContext, lake: Delta) -> dg.Output[pl.DataFrame]:
     """Write down what every posterior is for, made of and worth, and who answers for it until when."""

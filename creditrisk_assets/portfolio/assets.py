@@ -28,11 +28,11 @@ from creditrisk_assets.resources.environments import settings
 from creditrisk_assets.resources.lake import DeltaLakeIOManager, commit_metadata, output_metadata
 from creditrisk_assets.scores.champion import MODELS
 from creditrisk_assets.scores.policy import load_policy
-from creditrisk_assets.shell import Part, asset_out, catalogue, together
+from creditrisk_assets.shell import Part, asset_out, at_once, catalogue, together
+from creditrisk_assets.workloads import BOOK
 
 Delta = dg.ResourceParam[DeltaLakeIOManager]
 KINDS = {"numba", "deltalake"}
-SINGLE_RUN = dg.BackfillPolicy.single_run()
 _LOANS = [
     dg.AssetDep(list(table.key), partition_mapping=what_a_model_may_know) for table in (FEATURES_LOANS, RAW_LOANS)
 ]
@@ -46,7 +46,7 @@ def _dates(context: dg.AssetExecutionContext) -> list[date]:
     **catalogue(PORTFOLIO_LGD, {"numpy", "deltalake"}),
     deps=_LOANS,
     partitions_def=model_dates,
-    backfill_policy=SINGLE_RUN,
+    **at_once(BOOK),
 )
 def loss_given_default(context: dg.AssetExecutionContext, lake: Delta) -> dg.Output[pl.DataFrame]:
     """What share of the principal owed at default never comes back, as far as recoveries were known at the date."""
@@ -67,7 +67,7 @@ def loss_given_default(context: dg.AssetExecutionContext, lake: Delta) -> dg.Out
         *(dg.AssetDep(list(table.key), partition_mapping=models_so_far) for table in MODELS),
     ],
     partitions_def=model_dates,
-    backfill_policy=SINGLE_RUN,
+    **at_once(BOOK),
     can_subset=True,
 )
 def portfolio_expected_loss(context: dg.AssetExecutionContext, lake: Delta) -> Iterator[dg.MaterializeResult[None]]:
@@ -96,7 +96,7 @@ def portfolio_expected_loss(context: dg.AssetExecutionContext, lake: Delta) -> I
     outs={table.key[1]: asset_out(table, KINDS) for table in (PORTFOLIO_STAGES, PORTFOLIO_MOVEMENTS)},
     deps=[*_LOANS, *(dg.AssetDep(list(table.key), partition_mapping=models_so_far) for table in MODELS)],
     partitions_def=model_dates,
-    backfill_policy=SINGLE_RUN,
+    **at_once(BOOK),
     can_subset=True,
 )
 def portfolio_provisions(context: dg.AssetExecutionContext, lake: Delta) -> Iterator[dg.Output[pl.DataFrame]]:
@@ -131,7 +131,7 @@ def portfolio_provisions(context: dg.AssetExecutionContext, lake: Delta) -> Iter
         *(dg.AssetDep(list(table.key), partition_mapping=models_so_far) for table in MODELS),
     ],
     partitions_def=model_dates,
-    backfill_policy=SINGLE_RUN,
+    **at_once(BOOK),
 )
 def loss_distribution(context: dg.AssetExecutionContext, lake: Delta) -> dg.Output[pl.DataFrame]:
     """How much the book can lose within twelve months, with a factor that all loans share and without it."""

@@ -15,7 +15,8 @@ from creditrisk_assets.raw.reasons import general
 from creditrisk_assets.raw.sources import find_files, names_of
 from creditrisk_assets.resources.lake import DeltaLakeIOManager
 from creditrisk_assets.resources.loan_files import LoanFiles
-from creditrisk_assets.shell import Part, asset_out, together
+from creditrisk_assets.shell import Part, asset_out, at_once, together
+from creditrisk_assets.workloads import BOOK
 
 OUTS = {
     "loans": asset_out(RAW_LOANS, kinds={"polars", "deltalake", "csv"}),
@@ -28,7 +29,7 @@ OUTS = {
     name="raw_loans",
     outs=OUTS,
     partitions_def=vintages,
-    backfill_policy=dg.BackfillPolicy.single_run(),
+    **at_once(BOOK),
     can_subset=True,
 )
 def raw_loans(

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, SecretStr, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _CLONE = Path(__file__).resolve().parents[2]
@@ -112,6 +112,8 @@ class Settings(BaseSettings):
     alert_reminder_hours: float | None = None
     fresh_within_days: float = 3.0
     api_keys: SecretStr | None = None
+    executor: Literal["in_process", "kubernetes"] = "in_process"
+    vintages_per_run: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
     def _in_order(self) -> "Settings":

@@ -24,7 +24,8 @@ from creditrisk_assets.partitions import models_before_a_vintage, vintages
 from creditrisk_assets.resources.environments import settings
 from creditrisk_assets.resources.lake import DeltaLakeIOManager
 from creditrisk_assets.scores.vintages import Bench, Scored, challenged
-from creditrisk_assets.shell import Part, asset_out, catalogue, together
+from creditrisk_assets.shell import Part, asset_out, by_vintage, catalogue, together
+from creditrisk_assets.workloads import VINTAGE
 
 _MODELS = [MODELS_POSTERIOR, MODELS_MOMENTS, MODELS_DIAGNOSTICS]
 
@@ -41,7 +42,7 @@ _MODELS = [MODELS_POSTERIOR, MODELS_MOMENTS, MODELS_DIAGNOSTICS]
         list(MODELS_PROMOTIONS.key),
     ],
     partitions_def=vintages,
-    backfill_policy=dg.BackfillPolicy.single_run(),
+    **by_vintage(VINTAGE),
     can_subset=True,
 )
 def scores_loans(
@@ -72,7 +73,7 @@ def scores_loans(
     },
     deps=[dg.AssetDep(list(table.key), partition_mapping=models_before_a_vintage) for table in _MODELS],
     partitions_def=vintages,
-    backfill_policy=dg.BackfillPolicy.single_run(),
+    **by_vintage(VINTAGE),
 )
 def scores_challenger(
     context: dg.AssetExecutionContext,
@@ -91,7 +92,7 @@ def scores_challenger(
     ins={"features": dg.AssetIn(list(FEATURES_LOANS.key))},
     deps=[list(MODELS_RULES.key)],
     partitions_def=vintages,
-    backfill_policy=dg.BackfillPolicy.single_run(),
+    **by_vintage(VINTAGE),
 )
 def rules(features: pl.LazyFrame) -> dg.Output[pl.DataFrame]:
     """Flag every loan by the rules in force, whether or not a model scored it."""

@@ -28,7 +28,8 @@ from creditrisk_assets.scores.policy import load_policy
 from creditrisk_assets.serving.rejected import OF_EVENTS, rejected_events, rejected_loans
 from creditrisk_assets.serving.roll_rates import roll_rates as rolled
 from creditrisk_assets.serving.totals import add_up
-from creditrisk_assets.shell import Part, asset_out, catalogue, together
+from creditrisk_assets.shell import Part, asset_out, at_once, catalogue, together
+from creditrisk_assets.workloads import BOOK
 
 KINDS = {"polars", "deltalake"}
 EVENTS_VERSION = "events_version"
@@ -47,7 +48,7 @@ _whole = dg.AllPartitionMapping()
         *(dg.AssetDep(list(table.key), partition_mapping=models_before_a_vintage) for table in MODELS),
     ],
     partitions_def=vintages,
-    backfill_policy=dg.BackfillPolicy.single_run(),
+    **at_once(BOOK),
     can_subset=True,
 )  # fmt: skip
 def vintage_totals(context: dg.AssetExecutionContext, lake: Delta) -> Iterator[dg.Output[pl.DataFrame]]:

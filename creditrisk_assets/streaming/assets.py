@@ -24,7 +24,8 @@ from creditrisk_assets.contracts import (
 from creditrisk_assets.partitions import KEY_FORMAT, ingest_days
 from creditrisk_assets.resources.environments import settings
 from creditrisk_assets.resources.lake import DeltaLakeIOManager, commit_metadata, output_metadata
-from creditrisk_assets.shell import catalogue
+from creditrisk_assets.shell import at_once, catalogue
+from creditrisk_assets.workloads import STREAM, VINTAGE
 
 if TYPE_CHECKING:  # the clients of Kafka and PostgreSQL cost every process that loads the platform .7 s
     from creditrisk_assets.streaming.drain import Drained
@@ -80,7 +81,7 @@ def _spec(table: Table, meaning: str, deps: list[Table], kinds: set[str]) -> dg.
         ),
     ],
     can_subset=True,
-    backfill_policy=dg.BackfillPolicy.single_run(),
+    **at_once(STREAM),
 )
 def stream(
     context: dg.AssetExecutionContext, config: DrainConfig, lake: dg.ResourceParam[DeltaLakeIOManager]
@@ -175,7 +176,7 @@ def _derive_again(context: dg.AssetExecutionContext, lake: DeltaLakeIOManager) -
         *(list(table.key) for table in (MODELS_BEHAVIOUR, MODELS_PROMOTIONS)),
     ],
     partitions_def=ingest_days,
-    backfill_policy=dg.BackfillPolicy.single_run(),
+    **at_once(VINTAGE),
 )
 def shadow(context: dg.AssetExecutionContext, lake: dg.ResourceParam[DeltaLakeIOManager]) -> dg.MaterializeResult[None]:
     """Score in shadow, by the model that challenges, what the stream decided on a day."""
