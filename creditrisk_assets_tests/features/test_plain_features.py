@@ -18,12 +18,19 @@ from creditrisk_assets.models.binning import NUMERICS, fit_binning
 from creditrisk_assets.raw.sound import Sound, UnsoundError
 from creditrisk_assets.serving.api.submitted import Submitted
 from creditrisk_assets.simulation.book import simulate_loans
+from creditrisk_assets.streaming import applications
 from creditrisk_assets.streaming.applications import ASKED, applied, as_told, payloads
 from creditrisk_assets_tests.streaming.unusual import many_edges, one_edge_each, submitted
 
 NAMES = FEATURES_LOANS.names("application")
 FEATURES = PlainFeatures(NAMES)
 SOUND = Sound(ASKED, FEATURES.reads)
+
+
+@pytest.fixture(autouse=True)
+def asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The query engine is asked of however few: what is held to it must not be held to itself."""
+    monkeypatch.setattr(applications, "FEW", -1)
 
 
 @pytest.fixture(scope="module")

@@ -125,7 +125,10 @@ def shown_assets(url: str) -> set[str]:
 
 def answers_of_the_platform(told: str) -> None:
     """The API and the exporter answer where the demo says that they do."""
-    for name, path, expected in (("API", "/openapi.json", "/v1/score"), ("Metrics", "/metrics", "creditrisk_source_up")):
+    for name, path, expected in (
+        ("API", "/openapi.json", "/v1/score"),
+        ("Metrics", "/metrics", "creditrisk_source_up"),
+    ):
         found = re.search(rf"^{name}: (http://{re.escape(LOOPBACK)}:\d+{path})$", told, re.MULTILINE)
         assert found, told
         with urllib.request.urlopen(found[1], timeout=30) as response:

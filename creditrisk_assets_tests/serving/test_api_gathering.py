@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from creditrisk_assets.serving.api.gathering import TOGETHER, Gatherer, Scored
+from creditrisk_assets.serving.api.gathering import TOGETHER, Gatherer, Scored, Turns
 from creditrisk_assets.serving.api.submitted import Fault, MisfitError, Submitted
 
 
@@ -64,3 +64,43 @@ def test_whoever_went_away_holds_nobody_up() -> None:
         return await gatherer.score(sent("here")), await gatherer.score(sent("later"))
 
     assert asyncio.run(ask()) == ({"is": "here"}, {"is": "later"})
+
+
+class Swift:
+    """Answers all but whoever is `odd`; `poison` breaks whatever it is asked with."""
+
+    def __init__(self) -> None:
+        self.turns: list[int] = []
+
+    def __call__(self, found: Mapping[int, Submitted]) -> dict[int, Any]:
+        self.turns.append(len(found))
+        if any(one.application_id == "poison" for one in found.values()):
+            raise KeyError("poison")
+        return {place: {"swift": one.application_id} for place, one in found.items() if one.application_id != "odd"}
+
+
+def in_turns(*turns: list[str]) -> tuple[list[Any], list[int], list[int]]:
+    """(answers, how many were asked swiftly at a time, how many carefully)."""
+    swift, scorer = Swift(), Scorer()
+
+    async def ask() -> list[Any]:
+        asked = Turns(swift, Gatherer(scorer))
+        found: list[Any] = []
+        for names in turns:
+            found += await asyncio.gather(*(asked.score(sent(name)) for name in names), return_exceptions=True)
+        return found
+
+    return asyncio.run(ask()), swift.turns, scorer.groups
+
+
+def test_who_comes_in_one_turn_is_scored_at_once_and_the_odd_ones_with_care() -> None:
+    answers, swiftly, carefully = in_turns(["a", "odd", "b"], ["c"])
+    assert answers == [{"swift": "a"}, {"is": "odd"}, {"swift": "b"}, {"swift": "c"}]
+    assert (swiftly, carefully) == ([3, 1], [1])
+
+
+def test_what_cannot_be_scored_swiftly_is_scored_with_care_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    answers, _, _ = in_turns(["a", "poison", "b"])
+    assert (answers[0], answers[2]) == ({"is": "a"}, {"is": "b"})
+    assert isinstance(answers[1], KeyError)
+    assert "could not be scored swiftly" in caplog.text

@@ -15,9 +15,16 @@ from creditrisk_assets.serving.api.answers import Answer
 from creditrisk_assets.serving.api.documented import TOLD
 from creditrisk_assets.serving.api.in_charge import InCharge, load
 from creditrisk_assets.serving.api.submitted import Submitted
+from creditrisk_assets.streaming import applications
 from creditrisk_assets.streaming.envelope import APPLICATION_COLUMNS
 from creditrisk_assets_tests.serving.asked import asking, sent, service, settings
 from creditrisk_assets_tests.streaming.unusual import edges, many_edges, one_edge_each, submitted
+
+
+@pytest.fixture(autouse=True)
+def asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The query engine is asked of however few: what is held to it must not be held to itself."""
+    monkeypatch.setattr(applications, "FEW", -1)
 
 
 @pytest.fixture(scope="module")

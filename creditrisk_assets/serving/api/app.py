@@ -1,7 +1,7 @@
 """The API as an ASGI application: thin, every route calls one function."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,16 +15,16 @@ from fastapi.security import APIKeyHeader
 from creditrisk_assets.resources.delta import Lake
 from creditrisk_assets.resources.environments import Settings
 from creditrisk_assets.serving.api import documented
-from creditrisk_assets.serving.api.answers import Placed
+from creditrisk_assets.serving.api.answers import Answer, Placed
 from creditrisk_assets.serving.api.direct import Direct
-from creditrisk_assets.serving.api.gathering import Gatherer
+from creditrisk_assets.serving.api.gathering import Gatherer, Turns
 from creditrisk_assets.serving.api.held import EVERY, Held
-from creditrisk_assets.serving.api.in_charge import InCharge
+from creditrisk_assets.serving.api.in_charge import InCharge, Scored
 from creditrisk_assets.serving.api.keys import Keys
 from creditrisk_assets.serving.api.known import known
 from creditrisk_assets.serving.api.metrics import Measured, Metrics
 from creditrisk_assets.serving.api.problems import RefusedError, answered_as_problems, limited, problem
-from creditrisk_assets.serving.api.submitted import LARGEST, LARGEST_BATCH, MisfitError, many, one
+from creditrisk_assets.serving.api.submitted import LARGEST, LARGEST_BATCH, MisfitError, Submitted, many, one
 from creditrisk_assets.serving.tables import ServedTables
 
 HEADER = "X-API-Key"
@@ -40,10 +40,16 @@ class Service:
     tables: ServedTables
     keys: Keys
     metrics: Metrics
-    gatherer: Gatherer = field(init=False)
+    turns: Turns = field(init=False)
 
     def __post_init__(self) -> None:
-        self.gatherer = Gatherer(lambda sent: self.model().carefully(sent))
+        self.turns = Turns(self._swiftly, Gatherer(self._carefully))
+
+    def _swiftly(self, sent: Mapping[int, Submitted]) -> dict[int, Answer]:
+        return self.model().swift.answers(sent)
+
+    def _carefully(self, sent: Mapping[int, Submitted]) -> Scored:
+        return self.model().carefully(sent)
 
     def model(self) -> InCharge:
         """The model in charge; RefusedError 503 without one."""
@@ -125,10 +131,9 @@ def _json(told: Any, status: int = 200) -> Response:
 async def score(request: Request, service: Shared) -> Response:
     """Score one application: the same figures as a batch or the stream gives it, bit for bit."""
     body = await limited(request, LARGEST)
-    model = service.model()
+    service.model()
     try:
-        sent = one(body, datetime.now(UTC))
-        answer = model.swift.one(sent) or await service.gatherer.score(sent)
+        answer = await service.turns.score(one(body, datetime.now(UTC)))
     except MisfitError:
         service.metrics.answered(["refused"])
         raise

@@ -67,7 +67,7 @@ class InCharge:
 
     def score(self, sent: Mapping[int, Submitted]) -> Scored:
         """Answers, and the faults of applications that break the contract of raw/loans, by their positions."""
-        answers = self.swift.many(sent) if sent else {}
+        answers = self.swift.answers(sent)
         left = {position: one for position, one in sent.items() if position not in answers}
         more, faults = self.carefully(left)
         return answers | more, faults

@@ -26,6 +26,8 @@ from creditrisk_assets.serving.api.answers import Answer, Flags, Model, Reason
 from creditrisk_assets.serving.api.submitted import Submitted
 from creditrisk_assets.streaming.applications import ASKED, as_told
 
+FEW = 4
+"""Applications up to which it is quicker to take them one by one."""
 _UNUSUAL = (UnsoundError, ArithmeticError)
 _PDS = ("pd", "pd_low", "pd_high", "pd_term", "pd_term_low", "pd_term_high")
 
@@ -44,6 +46,13 @@ class Swift:
         self._factors = self._design.binning.names
         self._told: dict[int, Flags] = {}
 
+    def answers(self, sent: Mapping[int, Submitted]) -> dict[int, Answer]:
+        """Answers by the positions of applications; the careful way should give those that are lacking."""
+        if len(sent) > FEW:
+            return self.many(sent)
+        found = {position: self.one(one) for position, one in sent.items()}
+        return {position: answer for position, answer in found.items() if answer is not None}
+
     def one(self, sent: Submitted) -> Answer | None:
         """The answer to an application, None where the careful way should give it."""
         issued = _month(sent)
@@ -59,7 +68,7 @@ class Swift:
         return self._answers([sent], codes, np.array([issued]), term, held)[0]
 
     def many(self, sent: Mapping[int, Submitted]) -> dict[int, Answer]:
-        """Answers by the positions of applications; the careful way should give those that are lacking."""
+        """The same as `answers`, all at once."""
         positions, found = np.array(list(sent)), list(sent.values())
         issued = np.array([_month(one) for one in found])
         columns, sound = self._sound.rows(as_told([one.payload for one in found]), issued)
