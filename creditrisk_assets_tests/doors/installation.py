@@ -36,6 +36,7 @@ class Platform:
     folder: Path
     postgres: EmbeddedPostgres
     broker: DevelopmentBroker
+    command_lines: set[bytes] = field(default_factory=set)
     listening: dict[str, set[str]] = field(default_factory=dict)
     """Addresses on which processes were found to listen that were told none."""
 
@@ -97,7 +98,7 @@ class Platform:
             except OSError:
                 return None
 
-        told = eventually(answer, seconds=180, every=0.2)
+        told = eventually(answer, seconds=300, every=0.2)
         assert told is not None
         self.keep(f"{name}.answers", told)
         return told.decode("utf-8", "replace")

@@ -1,6 +1,7 @@
 """Secrets that would be known again wherever they turn up, and where to look for them."""
 
 import base64
+import contextlib
 import hashlib
 import os
 import sqlite3
@@ -89,16 +90,14 @@ def unpacked(cell: object) -> bytes:
         return content
 
 
-def command_lines() -> bytes:
+def command_lines() -> set[bytes]:
     """How every process of this machine that may be looked at was started."""
-    parts = []
+    found = set()
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal() and int(entry.name) != os.getpid():
-            try:
-                parts.append((entry / "cmdline").read_bytes())
-            except (FileNotFoundError, ProcessLookupError, PermissionError):
-                continue  # it has ended meanwhile, or is somebody else's
-    return b"\n".join(parts)
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError, PermissionError):  # ended, or not ours
+                found.add((entry / "cmdline").read_bytes())
+    return found
 
 
 def tellers(found: Mapping[str, bytes], secret: str) -> list[str]:

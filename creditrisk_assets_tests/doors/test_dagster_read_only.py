@@ -12,7 +12,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster._core.execution.backfill import PartitionBackfill
+from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 
 from creditrisk_assets_tests.commands import BIN
 from creditrisk_assets_tests.doors.graphql import Graph
@@ -78,7 +78,7 @@ def webserver(home: Path, *options: str) -> Iterator[str]:
         process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     url = f"http://127.0.0.1:{port}"
     try:
-        eventually(lambda: _up(url), seconds=180)
+        eventually(lambda: _up(url), seconds=420)
         yield url
     finally:
         process.terminate()
@@ -93,7 +93,7 @@ def _up(url: str) -> bool:
         return False
 
 
-def _backfill(instance: dg.DagsterInstance) -> PartitionBackfill:
+def _backfill(instance: dg.DagsterInstance, name: str) -> PartitionBackfill:
     """One that an operator has asked for."""
 
     @dg.asset(partitions_def=dg.DynamicPartitionsDefinition(name="some"))
@@ -104,7 +104,7 @@ def _backfill(instance: dg.DagsterInstance) -> PartitionBackfill:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # Dagster calls what it has deprecated
         return PartitionBackfill.from_asset_partitions(
-            backfill_id="backfill", asset_graph=graph, partition_names=["a"], asset_selection=[dg.AssetKey("some")],
+            backfill_id=name, asset_graph=graph, partition_names=["a"], asset_selection=[dg.AssetKey("some")],
             backfill_timestamp=1e9, tags={}, dynamic_partitions_store=instance, all_partitions=False, title=None,
             description=None, run_config=None,
         )  # fmt: skip
@@ -132,7 +132,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         instance.report_runless_asset_event(dg.AssetMaterialization("some", partition="a"))
         instance.add_dynamic_partitions("some", ["a"])
         instance.event_log_storage.set_concurrency_slots("pool", 1)
-        instance.add_backfill(_backfill(instance))
+        instance.add_backfill(_backfill(instance, "backfill"))
+        instance.add_backfill(_backfill(instance, "over").with_status(BulkActionStatus.COMPLETED_SUCCESS))
     known = PLACE | {
         "pipelineName": "launched", "jobName": "launched", "sensorName": "watching", "scheduleName": "daily",
         "name": "watching", "runId": run, "runIds": [run], "parentRunId": run, "path": ["some"], "partitionKey": "b",
@@ -140,6 +141,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         "repositorySelector": PLACE, "mode": "default", "executionMetadata": {"tags": []}, "backfillId": "backfill",
         "launchRunReexecution.reexecutionParams": None, "launchPipelineReexecution.reexecutionParams": None,
         "assetSelection": [{"path": ["some"]}], "partitionNames": ["a"],
+        "reexecutePartitionBackfill.reexecutionParams": {"parentRunId": "over", "strategy": "ALL_STEPS"},
     }  # fmt: skip
     with webserver(home, "--read-only") as url:
         yield Served(Graph(url, known | _states(Graph(url, {}))), home, run)

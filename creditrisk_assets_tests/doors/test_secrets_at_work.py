@@ -1,5 +1,6 @@
 """Real processes with every secret set, at work and failing: nothing they write, store or answer holds one of them."""
 
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,9 +28,12 @@ class Left:
 
 
 @pytest.fixture(scope="module")
-def left(api_lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Left]:
-    folder = tmp_path_factory.mktemp("secrets")
-    with installed(folder, Path(api_lake.root)) as platform:
+def left(api_lake: Lake) -> Iterator[Left]:
+    # Not below the folder of pytest, which the next one to start closes to the user of PostgreSQL.
+    with (
+        tempfile.TemporaryDirectory(prefix="creditrisk-secrets-") as place,
+        installed(folder := Path(place), Path(api_lake.root)) as platform,
+    ):
         processes.well(platform)
         processes.ill(platform)
         processes.served(platform)
