@@ -14,7 +14,7 @@ VARIABLE = re.compile(r"\$\{([A-Z_]+)")
 SET_BY_COMPOSE = {"LAKE", "LANDING"}
 OF_SOME = {
     "postgres_url", "dagster_url", "dagster_link", "api_keys", "alert_urls", "alert_reminder_hours", "viewer_groups",
-    "officer_groups", "dashboard_officer",
+    "officer_groups", "dashboard_officer", "executor",
 }  # fmt: skip
 """Settings that only some services are told."""
 

@@ -74,7 +74,7 @@ compose build -q migrate
 said "image built: $(docker image inspect -f '{{.Size}}' "$CREDITRISK_IMAGE" | awk '{printf "%.0f MB", $1 / 1e6}')"
 compose up --wait --wait-timeout 600 --quiet-pull >/dev/null 2>"$folder/up.log" || { cat "$folder/up.log"; failed "not healthy"; }
 said "up --wait: healthy"
-compose ps --format '        {{.Service}} {{.Status}}'
+compose ps --format '{{.Service}} {{.Status}}' | sed 's/^/        /'
 
 for id in $(compose ps -q); do
     found=$(docker inspect -f '{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.SecurityOpt}}' "$id")
