@@ -76,7 +76,7 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         echo("api") as api,
     ):
         for url in (f"{operate}/operate", f"{view}/view"):
-            eventually(lambda url=url: _up(url), seconds=300)
+            eventually(lambda url=url: _up(url), seconds=600)
         with gateway(run, provider, operate=operate, view=view, dashboard=dashboard, api=api) as found:
             yield found
 

@@ -18,7 +18,7 @@ export COMPOSE_PROJECT_NAME=$project
 export DAGSTER_PORT=13000 DAGSTER_READ_ONLY_PORT=13001 DASHBOARD_PORT=18501 API_PORT=18600 EXPORTER_PORT=19108
 export DASHBOARD_OPTIONS=--without-login CREDITRISK_IMAGE=creditrisk:e2e
 export CREDITRISK_FIRST_VINTAGE=2014-01 CREDITRISK_LAST_VINTAGE=2016-04 CREDITRISK_LOANS='/data/book/*.csv'
-export CREDITRISK_DRAIN_IDLE_SECONDS=5
+export CREDITRISK_FIRST_MODEL_DATE=2016-04 CREDITRISK_DRAIN_IDLE_SECONDS=5
 
 compose() { docker compose --env-file "$folder/.env" -f "$deploy/compose.yaml" "$@"; }
 said() { printf '%4d s  %s\n' $((SECONDS - begin)) "$*"; }
