@@ -76,6 +76,7 @@ compose up --wait --wait-timeout 600 --quiet-pull >/dev/null 2>"$folder/up.log" 
 said "up --wait: healthy"
 compose ps --format '{{.Service}} {{.Status}}' | sed 's/^/        /'
 
+! compose logs migrate | grep Warning || failed "migrate found a door open"
 for id in $(compose ps -q); do
     found=$(docker inspect -f '{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.SecurityOpt}}' "$id")
     [ "$found" = "true [ALL] [no-new-privileges:true]" ] || failed "$(docker inspect -f '{{.Name}}' "$id") is $found"
@@ -118,7 +119,7 @@ status=$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$API_PORT/v1/s
 [ "$status" = 401 ] || failed "the API answered $status without a key"
 said "API without a key: 401"
 metrics=$(curl -sf "http://127.0.0.1:$EXPORTER_PORT/metrics")
-[ "$(grep -c '^creditrisk_source_up{.*} 1' <<<"$metrics")" = 4 ] || failed "$(grep source_up <<<"$metrics")"
+[ "$(grep -c '^creditrisk_source_up{.*} 1' <<<"$metrics")" = 4 ] || failed "$(grep '^creditrisk_source_up' <<<"$metrics")"
 said "exporter: PostgreSQL, lake, Kafka and Dagster up, $(wc -l <<<"$metrics") lines"
 [ "$(curl -sf "http://127.0.0.1:$DASHBOARD_PORT/_stcore/health")" = ok ] || failed "dashboard"
 ask viewer | sed 's/^/        /'
