@@ -22,7 +22,7 @@ PROJECT = Path(__file__).parent.parent
 OURS = (
     "CREDITRISK_SHARED",
     "CREDITRISK_SOAK_KILLS",
-    *(f"CREDITRISK_REQUIRE_{it}" for it in ("SHARED", "KAFKA", "BROWSER", "PROMETHEUS")),
+    *(f"CREDITRISK_REQUIRE_{it}" for it in ("SHARED", "KAFKA", "BROWSER", "PROMETHEUS", "GATEWAY", "COMPOSE")),
 )
 
 # Neither the caller's settings nor the book of a demo reach the tests; partitions are read once, at import.

@@ -57,6 +57,7 @@ VALUES: list[tuple[str, str, object]] = [
     ("postgres_writer_password", "told to nobody", SecretStr("told to nobody")),
     ("postgres_reader_password", "told to nobody", SecretStr("told to nobody")),
     ("dagster_url", "http://dagster:3000", "http://dagster:3000"),
+    ("dagster_link", "https://risk.example/view", "https://risk.example/view"),
     ("postgres_officer_password", "told to nobody", SecretStr("told to nobody")),
     ("dashboard_officer", "demo", "demo"),
     ("viewer_groups", "risk, audit", "risk, audit"),

@@ -25,7 +25,7 @@ def test() -> None:
         raise click.ClickException(str(error)) from error
     if not found:
         raise click.ClickException(f"nobody is told: set {VARIABLE} to one or more Apprise URLs, comma-separated")
-    body = f"This is a test. Alerts of this platform reach you here.\n{values.dagster_url}"
+    body = f"This is a test. Alerts of this platform reach you here.\n{values.dagster_link or values.dagster_url}"
     message = Outbox().put("Credit risk: test", body, good=True, now=time.time(), channels=len(found))
     refused = send_to_all(found, message)
     if refused:

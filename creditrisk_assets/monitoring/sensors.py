@@ -45,7 +45,8 @@ def alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReas
     refused = memory.outbox.send(found, lambda: time.monotonic() - begin < BUDGET)
     if refused:
         context.log.warning(f"{VARIABLE}: URL {', '.join(str(at + 1) for at in refused)} did not take a message")
-    seen = [*_checks(context, memory, values.dagster_url), *_runs(context.instance, memory, values.dagster_url)]
+    link = values.dagster_link or values.dagster_url
+    seen = [*_checks(context, memory, link), *_runs(context.instance, memory, link)]
     memory.awake = now if now - memory.ticked > ASLEEP else memory.awake
     memory.ticked = now
     memory.problems.take([*seen, *_ticks(context, memory, now), *_heartbeats(context.instance, memory, now)])

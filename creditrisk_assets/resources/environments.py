@@ -104,6 +104,7 @@ class Settings(BaseSettings):
     postgres_writer_password: SecretStr | None = None
     postgres_reader_password: SecretStr | None = None
     dagster_url: str = "http://127.0.0.1:3000"
+    dagster_link: str | None = None
     postgres_officer_password: SecretStr | None = None
     dashboard_officer: str | None = None
     viewer_groups: str | None = None

@@ -130,6 +130,12 @@ def test_without_a_lake_every_table_is_missing(opening: Opening) -> None:
     assert "Not counted yet" in written(page)
 
 
+def test_links_lead_where_people_reach_dagster_and_questions_to_where_it_answers(opening: Opening) -> None:
+    page = opening("pipeline", dagster_url=NOBODY, dagster_link="https://risk.example/view")
+    assert table(page, "table", "rows")["link"].str.starts_with("https://risk.example/view/assets/").all()
+    assert f"does not answer at {NOBODY}" in written(page)
+
+
 @pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize(
     "asked", [{"features": "../../etc/passwd", "measure": "<script>", "term": "abc", "split": "9" * 4_000},

@@ -6,14 +6,26 @@ import yaml
 
 from creditrisk_assets.serving.metrics.exporter import serving
 from creditrisk_assets_tests.conftest import PROJECT
+from creditrisk_assets_tests.deploy.compose_file import services
 from creditrisk_assets_tests.deploy.prometheus import RULES, alerts, promtool
 from creditrisk_assets_tests.serving.measured import Measured
 
 
 def test_the_configuration_and_the_rules_are_accepted() -> None:
-    for arguments in (("check", "config", "prometheus.yml"), ("check", "rules", "rules.yml")):
-        done = promtool(*arguments)
+    for arguments in (("config", "prometheus.yml"), ("config", "compose.yml"), ("rules", "rules.yml")):
+        done = promtool("check", *arguments)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_in_compose_only_the_targets_are_others() -> None:
+    alone, composed = (yaml.safe_load((RULES / f"{name}.yml").read_text()) for name in ("prometheus", "compose"))
+    for document in (alone, composed):
+        for job in document["scrape_configs"]:
+            (found,) = job.pop("static_configs")
+            for target in found["targets"] if document is composed else ():
+                service, _, port = target.partition(":")
+                assert services()[service]["command"][-1] == port
+    assert {**composed, "scrape_configs": composed["scrape_configs"][:1]} == alone
 
 
 def test_the_alerts_fire_when_they_should_and_only_then() -> None:

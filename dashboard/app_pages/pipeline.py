@@ -169,15 +169,16 @@ def _within(seconds: float | None) -> str:
 
 
 def _everything() -> None:
-    tables, url = operations.freshness(), reading.settings().dagster_url
-    runs_told, stream = operations.dagster(url), operations.stream()
+    tables, values = operations.freshness(), reading.settings()
+    link = values.dagster_link or values.dagster_url
+    runs_told, stream = operations.dagster(values.dagster_url), operations.stream()
     st.caption(f"Data as of {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC, looked at every five seconds")
     key_figures(_figures(tables, runs_told, stream), "")
     left, right = st.columns([3, 2], gap="small")
     with left.container(border=True, height="stretch", gap="xsmall"):
-        _freshness(tables, url)
+        _freshness(tables, link)
     with right.container(border=True, height="stretch", gap="xsmall"):
-        _runs(runs_told, url)
+        _runs(runs_told, link)
     left, right = st.columns(2, gap="small")
     with left.container(border=True, height="stretch", gap="xsmall"):
         _stream(stream)
