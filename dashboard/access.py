@@ -24,6 +24,10 @@ SHORTEST_SECRET = 32
 LONGEST_SESSION = 12 * 3600
 """Seconds after which groups are asked for anew: streamlit itself would trust a cookie for a month."""
 
+BELIEVED = 1.0
+"""Seconds for which there being no secrets is believed."""
+_without: tuple[object, float] = (None, 0.0)
+
 
 @dataclass(frozen=True)
 class Visitor:
@@ -98,12 +102,9 @@ def visitor() -> Visitor | Closed | Stranger | Refused:
     except SettingsError as error:
         return Closed(str(error))
     wanted = values.viewer_groups or values.officer_groups
-    try:
-        secrets = st.secrets.to_dict()
-    except StreamlitSecretNotFoundError:
-        if any(Path(path).exists() for path in st.get_option("secrets.files")):
-            return Closed("The secrets of streamlit cannot be read: mend secrets.toml, then start the dashboard again.")
-        secrets = {}
+    secrets = _secrets()
+    if secrets is None:
+        return Closed("The secrets of streamlit cannot be read: mend secrets.toml, then start the dashboard again.")
     if "auth" in secrets:
         return _of_login(secrets["auth"], values)
     if wanted:
@@ -113,6 +114,24 @@ def visitor() -> Visitor | Closed | Stranger | Refused:
         )
     name = (values.dashboard_officer or "").strip() or None
     return Visitor(name, officer=name is not None)
+
+
+def _secrets() -> Mapping[str, Any] | None:
+    """All secrets; none where there is no file; None where there is one that cannot be read.
+
+    That there is none costs a search of the disk, which is believed for a moment.
+    """
+    global _without
+    now, held = time.monotonic(), st.secrets
+    if _without[0] is held and now < _without[1]:
+        return {}
+    try:
+        return held.to_dict()
+    except StreamlitSecretNotFoundError:
+        if any(Path(path).exists() for path in st.get_option("secrets.files")):
+            return None
+    _without = held, now + BELIEVED
+    return {}
 
 
 def _of_login(section: object, values: Settings) -> Visitor | Closed | Stranger | Refused:
