@@ -26,7 +26,8 @@ LONGEST_SESSION = 12 * 3600
 
 BELIEVED = 1.0
 """Seconds for which there being no secrets is believed."""
-_without: tuple[object, float] = (None, 0.0)
+_without: list[tuple[object, float]] = []
+"""Secrets of streamlit that were found to be none, and until when that is believed."""
 
 
 @dataclass(frozen=True)
@@ -121,16 +122,15 @@ def _secrets() -> Mapping[str, Any] | None:
 
     That there is none costs a search of the disk, which is believed for a moment.
     """
-    global _without
     now, held = time.monotonic(), st.secrets
-    if _without[0] is held and now < _without[1]:
+    if any(held is known and now < until for known, until in _without):
         return {}
     try:
         return held.to_dict()
     except StreamlitSecretNotFoundError:
         if any(Path(path).exists() for path in st.get_option("secrets.files")):
             return None
-    _without = held, now + BELIEVED
+    _without[:] = [(held, now + BELIEVED)]
     return {}
 
 

@@ -21,7 +21,8 @@ def drawn(draw: FunctionType, tables: Sequence[Table], *arguments: Hashable) -> 
     """
     versions = [reading.tables().identity(table) for table in tables]
     named = draw.__code__.co_filename, draw.__qualname__  # files of pages are run anew, all as one module
-    _drawn(repr((named, versions, arguments, theme())), draw, arguments)
+    key = repr((named, versions, arguments, theme()))
+    _drawn(key=key, _draw=draw, _arguments=arguments)  # by name: streamlit looks no signature up then
 
 
 @st.cache_resource(max_entries=KEPT, show_spinner=False)
