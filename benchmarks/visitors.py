@@ -19,9 +19,10 @@ from creditrisk_assets.local.supervisor import Child, Supervisor, free_port
 
 @dataclass
 class Run:
-    """One run of a page: milliseconds until it was drawn whole, bytes sent, and whether it ended well."""
+    """One run of a page: milliseconds until it was drawn whole and until its first key figure came, bytes sent."""
 
     milliseconds: float
+    figure: float | None
     bytes: int
     deltas: int
 
@@ -38,7 +39,7 @@ class Session:
         message = BackMsg()
         state = message.rerun_script
         state.page_name, state.query_string, state.is_history_navigation = page, query, True
-        begin, size, deltas = time.perf_counter(), 0, 0
+        begin, size, deltas, figure = time.perf_counter(), 0, 0, None
         await self.socket.send(message.SerializeToString())
         while True:
             data = await self.socket.recv()
@@ -46,10 +47,12 @@ class Session:
             size += len(data)
             told = ForwardMsg.FromString(data)
             deltas += told.HasField("delta")
+            if figure is None and told.delta.new_element.HasField("metric"):
+                figure = (time.perf_counter() - begin) * 1e3
             if told.HasField("script_finished"):
                 if told.script_finished != ForwardMsg.ScriptFinishedStatus.FINISHED_SUCCESSFULLY:
                     continue  # a run that was overtaken by another
-                run = Run((time.perf_counter() - begin) * 1e3, size, deltas)
+                run = Run((time.perf_counter() - begin) * 1e3, figure, size, deltas)
                 self.runs.append(run)
                 return run
 
@@ -66,6 +69,11 @@ async def _visitor(url: str, page: str, queries: Sequence[str], runs: int, think
     return session.runs[1:]
 
 
+async def _first(url: str, page: str) -> Run:
+    async with websockets.connect(url, subprotocols=[websockets.Subprotocol("streamlit")], max_size=None) as socket:
+        return await Session(socket).ask(page, "")
+
+
 async def _crowd(url: str, page: str, queries: Sequence[str], visitors: int, runs: int, think: float) -> list[Run]:
     alone = [_visitor(url, page, queries, runs, think, seed) for seed in range(visitors)]
     return [run for runs in await asyncio.gather(*alone) for run in runs]
@@ -80,8 +88,15 @@ class Server:
 
     def visit(self, page: str, queries: Sequence[str], visitors: int, runs: int, think: float = 0.0) -> list[Run]:
         """What `visitors` met who each ask `runs` times, thinking that many seconds in the mean."""
-        url = f"ws://{LOOPBACK}:{self.port}/_stcore/stream"
-        return asyncio.run(_crowd(url, page, queries, visitors, runs, think))
+        return asyncio.run(_crowd(self._url, page, queries, visitors, runs, think))
+
+    def arrive(self, page: str) -> Run:
+        """What the first visitor meets."""
+        return asyncio.run(_first(self._url, page))
+
+    @property
+    def _url(self) -> str:
+        return f"ws://{LOOPBACK}:{self.port}/_stcore/stream"
 
     @property
     def processor(self) -> float:

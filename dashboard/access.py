@@ -25,6 +25,11 @@ SHORTEST_SECRET = 32
 LONGEST_SESSION = 12 * 3600
 """Seconds after which groups are asked for anew: streamlit itself would trust a cookie for a month."""
 
+BELIEVED = 1.0
+"""Seconds for which there being no secrets is believed."""
+_without: list[tuple[object, float]] = []
+"""Secrets of streamlit that were found to be none, and until when that is believed."""
+
 
 @dataclass(frozen=True)
 class Visitor:
@@ -99,12 +104,9 @@ def visitor() -> Visitor | Closed | Stranger | Refused:
     except SettingsError as error:
         return Closed(str(error))
     wanted = values.viewer_groups or values.officer_groups
-    try:
-        secrets = st.secrets.to_dict()
-    except StreamlitSecretNotFoundError:
-        if any(Path(path).exists() for path in st.get_option("secrets.files")):
-            return Closed("The secrets of streamlit cannot be read: mend secrets.toml, then start the dashboard again.")
-        secrets = {}
+    secrets = _secrets()
+    if secrets is None:
+        return Closed("The secrets of streamlit cannot be read: mend secrets.toml, then start the dashboard again.")
     if "auth" in secrets:
         return _of_login(secrets["auth"], values)
     if wanted:
@@ -114,6 +116,23 @@ def visitor() -> Visitor | Closed | Stranger | Refused:
         )
     name = (values.dashboard_officer or "").strip() or None
     return Visitor(name, officer=name is not None)
+
+
+def _secrets() -> Mapping[str, Any] | None:
+    """All secrets; none where there is no file; None where there is one that cannot be read.
+
+    That there is none costs a search of the disk, which is believed for a moment.
+    """
+    now, held = time.monotonic(), st.secrets
+    if any(held is known and now < until for known, until in _without):
+        return {}
+    try:
+        return held.to_dict()
+    except StreamlitSecretNotFoundError:
+        if any(Path(path).exists() for path in st.get_option("secrets.files")):
+            return None
+    _without[:] = [(held, now + BELIEVED)]
+    return {}
 
 
 def _of_login(section: object, values: Settings) -> Visitor | Closed | Stranger | Refused:

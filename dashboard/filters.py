@@ -1,5 +1,6 @@
 """Filters of the book, kept in the URL so that a link shows the same view."""
 
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -13,26 +14,44 @@ BIND: Any = {"bind": "query-params", "persist_state": "session"}
 """Kept in the URL, and from page to page."""
 
 
+@dataclass(frozen=True)
+class Choices:
+    """What there is to choose from, ascending: `known` vintages, those `scored`, terms and purposes."""
+
+    known: list[date]
+    scored: list[date]
+    terms: list[int]
+    purposes: list[str]
+
+
+def choices(frame: pl.DataFrame, lineage: pl.DataFrame) -> Choices:
+    """What rows with vintage, term_months and purpose leave to choose, and the vintages of rows that may have more."""
+    return Choices(months(lineage), months(frame), known_terms(frame), frame["purpose"].unique().sort().to_list())
+
+
 def months(frame: pl.DataFrame) -> list[date]:
     """The vintages of a frame, ascending."""
     return frame["vintage"].unique().sort().to_list()
 
 
-def of_the_book(frame: pl.DataFrame, known: list[date] | None = None) -> Selection:
-    """What the sidebar selects of a frame with vintage, term_months and purpose.
+def known_terms(frame: pl.DataFrame) -> list[int]:
+    """The terms of a frame in months, ascending."""
+    return frame["term_months"].unique().sort().to_list()
 
-    `known` are the vintages to choose from, those of the frame by default. Unless the URL says otherwise the
-    later half of the frame is chosen, a year at most, so that there is a period before to compare with.
+
+def of_the_book(found: Choices) -> Selection:
+    """What the sidebar selects.
+
+    Unless the URL says otherwise the later half of the scored vintages is chosen, a year at most, so that there is a
+    period before to compare with.
     """
-    scored = months(frame)
-    known = known or scored
+    scored = found.scored
     with st.sidebar:
-        first, last = period(known, scored[-min(12, max(1, len(scored) // 2))], scored[-1])
-        chosen_terms = terms(frame)
+        first, last = period(found.known, scored[-min(12, max(1, len(scored) // 2))], scored[-1])
+        chosen_terms = terms(found.terms)
         purposes = st.multiselect(
-            "Purpose", frame["purpose"].unique().sort().to_list(), key="purpose",
-            format_func=spelled, placeholder="All", **BIND,
-        )  # fmt: skip
+            "Purpose", found.purposes, key="purpose", format_func=spelled, placeholder="All", **BIND
+        )
     return Selection(first, last, chosen_terms, tuple(purposes))
 
 
@@ -46,7 +65,6 @@ def period(known: list[date], first: date, last: date, keys: tuple[str, str] = (
     return chosen[0], chosen[1]
 
 
-def terms(frame: pl.DataFrame) -> tuple[int, ...]:
+def terms(known: list[int]) -> tuple[int, ...]:
     """Terms wanted, none of them meaning all."""
-    known = frame["term_months"].unique().sort().to_list()
     return tuple(st.pills("Term in months", known, selection_mode="multi", key="term", **BIND))

@@ -1,6 +1,6 @@
 """What every page shares: heading, data as of, model version, and states without figures that say what to do."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -15,6 +15,11 @@ from creditrisk_assets.resources.environments import SettingsError
 from creditrisk_assets.serving.errors import ServingError, ServingUnavailableError
 from creditrisk_assets.serving.tables import EmptyTableError
 from dashboard import access, files, reading
+
+FORMATS = (
+    ("CSV", "csv", files.csv, "text/csv"),
+    ("Parquet", "parquet", files.parquet, "application/vnd.apache.parquet"),
+)
 
 
 @contextmanager
@@ -89,18 +94,19 @@ def leave_for(path: str, **query: str) -> NoReturn:
     st.switch_page(path, query_params=query)
 
 
-def downloads(frame: pl.DataFrame, name: str) -> None:
-    """What is on screen, as CSV and as parquet."""
-    stamp = f"{datetime.now(UTC):%Y%m%d}"
+def downloads(rows: pl.DataFrame | Callable[[], pl.DataFrame], name: str) -> None:
+    """What is on screen, as CSV and as parquet; `rows` may be made only when somebody takes them."""
+    stamp, make = f"{datetime.now(UTC):%Y%m%d}", rows if callable(rows) else lambda: rows
     with st.container(horizontal=True, gap="small"):
-        st.download_button(
-            "CSV", partial(files.csv, frame), f"{name}_{stamp}.csv", "text/csv",
-            key=f"{name}-csv", icon=":material/download:", on_click="ignore",
-        )  # fmt: skip
-        st.download_button(
-            "Parquet", partial(files.parquet, frame), f"{name}_{stamp}.parquet", "application/vnd.apache.parquet",
-            key=f"{name}-parquet", icon=":material/download:", on_click="ignore",
-        )  # fmt: skip
+        for label, ending, written, mime in FORMATS:
+            st.download_button(
+                label, partial(_file, written, make), f"{name}_{stamp}.{ending}", mime,
+                key=f"{name}-{ending}", icon=":material/download:", on_click="ignore",
+            )  # fmt: skip
+
+
+def _file(written: Callable[[pl.DataFrame], bytes], make: Callable[[], pl.DataFrame]) -> bytes:
+    return written(make())
 
 
 def theme() -> str:

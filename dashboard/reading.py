@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Hashable
 from datetime import date
+from functools import cache
 from typing import TypeVar
 
 import polars as pl
@@ -22,35 +23,39 @@ from creditrisk_assets.serving.tables import ServedTables
 T = TypeVar("T")
 
 
-@st.cache_resource(show_spinner=False)
+@cache
 def settings() -> Settings:
     """Settings of this process, read once: reading them takes longer than drawing a page."""
     return environments.settings()
 
 
-@st.cache_resource(show_spinner=False)
+@cache
 def tables() -> ServedTables:
     """The lake of this process."""
     return ServedTables(Lake(settings().lake))
 
 
+def forget() -> None:
+    """Read settings and tables anew, as in a process of its own."""
+    settings.cache_clear()
+    tables.cache_clear()
+    st.cache_resource.clear()
+
+
 def model_version() -> date | None:
     """Model date of the newest posterior that passed its gates; None without one."""
-    served = tables()
-    if not served.exists(MODELS_DIAGNOSTICS):
-        return None
-    known = served.frame(MODELS_DIAGNOSTICS)
-    good = known.filter(known["passed"] & (known["feature_set"] == settings().feature_set))
-    newest = good["model_date"].max()
+    return made(_newest, MODELS_DIAGNOSTICS, settings().feature_set)
+
+
+def _newest(known: pl.DataFrame, feature_set: str) -> date | None:
+    newest = known.filter(known["passed"] & (known["feature_set"] == feature_set))["model_date"].max()
     return newest if isinstance(newest, date) else None
 
 
 def made(make: Callable[..., T], sources: Table | tuple[Table, ...], *arguments: Hashable) -> T:
     """What `make` makes of small tables, kept by version; one that was never written has no rows."""
-    served, several = tables(), (sources,) if isinstance(sources, Table) else sources
-    if all(served.exists(table) for table in several):
-        return served.derived(make, several, *arguments)
-    return make(*(frame(table) for table in several), *arguments)
+    several = (sources,) if isinstance(sources, Table) else sources
+    return tables().derived(make, several, *arguments, or_empty=True)
 
 
 def frame(table: Table) -> pl.DataFrame:

@@ -59,4 +59,5 @@ def in_percent(frame: pl.DataFrame, *names: str) -> pl.DataFrame:
 def table(frame: pl.DataFrame, columns: Mapping[str, Any], *, key: str, alt: str, **more: Any) -> None:
     """The `columns` of a frame in their order, handed over in Arrow: streamlit would go by way of pandas."""
     shown = frame.select(list(columns)).to_arrow(compat_level=pl.CompatLevel.oldest())
+    more["lazy"] = False  # else streamlit would load pandas to look at the type
     st.dataframe(shown, column_config=columns, hide_index=True, placeholder="-", key=key, alt=alt, **more)

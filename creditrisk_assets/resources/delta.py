@@ -1,5 +1,6 @@
 """The lake: one Delta table per contract under one root, local or s3://. No Dagster here."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -27,6 +28,9 @@ from creditrisk_assets.resources.commit import (
 )
 
 __all__ = ["Lake", "LakeError", "Written"]
+
+SETTLED = 2
+"""Seconds after which two changes of a folder differ in their time on every file system."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,21 @@ class Lake:
     def exists(self, table: Table) -> bool:
         """Has the table ever been written?"""
         return DeltaTable.is_deltatable(self.uri(table), storage_options=dict(self.storage_options))
+
+    def stamp(self, table: Table) -> tuple[int, int, int] | None:
+        """Changes with every commit to a local table, and when it is made anew; None where only opening it tells.
+
+        A folder is told by when it last changed, to some milliseconds: one that changed just now may change again
+        without a trace.
+        """
+        if "://" in self.root:
+            return None
+        try:
+            log = Path(self.uri(table), "_delta_log").stat()
+        except OSError:
+            return None
+        settled = time.time_ns() - log.st_mtime_ns > SETTLED * 1_000_000_000
+        return (log.st_dev, log.st_ino, log.st_mtime_ns) if settled else None
 
     def open(self, table: Table, version: int | None = None) -> DeltaTable:
         """The Delta handle at a version, the newest by default; LakeError when there is none."""

@@ -3,9 +3,10 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-import psycopg
-from psycopg import errors
+if TYPE_CHECKING:
+    import psycopg
 
 MIGRATE = "run `creditrisk migrate` as the owner of the database"
 
@@ -39,6 +40,9 @@ class MigrationError(ServingError):
 @contextmanager
 def told(login: str | None = None) -> Iterator[None]:
     """Errors of the client inside, as errors that say what to do; `login` is who wants to be let in."""
+    import psycopg
+    from psycopg import errors
+
     try:
         yield
     except (errors.UndefinedTable, errors.InvalidSchemaName, errors.UndefinedColumn, errors.UndefinedFunction) as error:
@@ -66,10 +70,10 @@ def told(login: str | None = None) -> Iterator[None]:
         ) from error
 
 
-def _is_refused(error: psycopg.Error) -> bool:
+def _is_refused(error: "psycopg.Error") -> bool:
     return (error.sqlstate or "").startswith("28") or bool(_REFUSED.search(str(error)))
 
 
-def _first(error: psycopg.Error) -> str:
+def _first(error: "psycopg.Error") -> str:
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__

@@ -1,6 +1,5 @@
 """What the whole book can lose as of a reporting date: rows of portfolio/totals and portfolio/loss_distribution."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
@@ -31,7 +30,7 @@ class Book:
     defaults_12m: Estimate
 
 
-def newest_date(frames: Iterable[pl.DataFrame]) -> date | None:
+def newest_date(*frames: pl.DataFrame) -> date | None:
     """The newest reporting date of tables with a model_date; None when all are empty."""
     days = [day for frame in frames if isinstance(day := frame["model_date"].max(), date)]
     return max(days, default=None)

@@ -34,6 +34,7 @@ class _Known:
 
     handle: DeltaTable
     looked_at: float
+    stamp: Hashable
     identity: tuple[str, int] = field(init=False)
     frames: dict[tuple[str, int], pl.DataFrame] = field(default_factory=dict)
     facts: "Facts | None" = None
@@ -72,6 +73,13 @@ class ServedTables:
         """Newest version, at most `AGE` seconds old; LakeError when the table was never written."""
         return self._looked_at(table).handle.version()
 
+    def identity(self, table: Table) -> tuple[str, int] | None:
+        """What tells the newest version from any other, of a table made anew under its name too; None without it."""
+        try:
+            return self._looked_at(table).identity
+        except LakeError:
+            return None
+
     def as_of(self, table: Table) -> datetime:
         """When rows last changed, UTC; LakeError as `version`."""
         return self.facts(table).changed
@@ -103,24 +111,29 @@ class ServedTables:
             raise EmptyTableError(f"{table.name} holds no row yet: run the batch job, or make demo")
         return found
 
-    def derived(self, make: Callable[..., T], tables: Sequence[Table], *arguments: Hashable) -> T:
+    def derived(
+        self, make: Callable[..., T], tables: Sequence[Table], *arguments: Hashable, or_empty: bool = False
+    ) -> T:
         """make(frame of each table, *arguments), made once for these versions and arguments, never to be changed.
 
-        `make` must be a pure function of the module level. LakeError when a table was never written.
+        `make` must be a pure function of the module level. LakeError when a table was never written, unless it is
+        taken for one without rows (`or_empty`).
         """
-        frames = [self.frame(table) for table in tables]
-        key = (make, tuple(self._looked_at(table).identity for table in tables), arguments)
+        key = (make, tuple(self.identity(table) for table in tables), arguments)
         with self._lock:
             if key in self._derived:
                 self._derived.move_to_end(key)
                 found: T = self._derived[key]
                 return found
-        made = make(*frames, *arguments)
+        made = make(*(self._or_empty(table) if or_empty else self.frame(table) for table in tables), *arguments)
         with self._lock:
             self._derived[key] = made
             while len(self._derived) > KEPT:
                 self._derived.popitem(last=False)
         return made
+
+    def _or_empty(self, table: Table) -> pl.DataFrame:
+        return self.frame(table) if self.exists(table) else pl.DataFrame(schema=table.schema)
 
     def rows(self, table: Table, where: pl.Expr, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """The rows of the newest version for which `where` holds, read from the lake each time.
@@ -132,13 +145,25 @@ class ServedTables:
     def _looked_at(self, table: Table) -> _Known:
         with self._lock:
             known, now = self._known.get(table.name), time.monotonic()
-            if known is None or now > known.looked_at + AGE:
-                # Opened anew: a handle that is only brought up to date never notices a table made anew.
-                fresh = _Known(self._lake.open(table), now)
-                if known is not None and known.identity == fresh.identity:
-                    fresh.frames, fresh.facts = known.frames, known.facts
-                known = self._known[table.name] = fresh
+            if known is not None and now <= known.looked_at + AGE:
+                return known
+            if known is not None:
+                known.looked_at = now  # who comes while this one looks need not wait for it
+        stamp = self._lake.stamp(table)
+        if known is not None and stamp is not None and stamp == known.stamp:
             return known
+        try:
+            # Opened anew: a handle that is only brought up to date never notices a table made anew.
+            fresh = _Known(self._lake.open(table), now, stamp)
+        except LakeError:
+            with self._lock:
+                self._known.pop(table.name, None)
+            raise
+        if known is not None and known.identity == fresh.identity:
+            fresh.frames, fresh.facts = known.frames, known.facts
+        with self._lock:
+            self._known[table.name] = fresh
+        return fresh
 
 
 def _facts(handle: DeltaTable) -> Facts:

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 import dashboard
+from dashboard import reading
 
 if TYPE_CHECKING:
     from streamlit.testing.v1 import AppTest
@@ -33,7 +34,7 @@ def opening(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Opening
         monkeypatch.setenv("CREDITRISK_LAKE", str(lake or tmp_path / "no lake"))
         for name, value in values.items():
             monkeypatch.setenv(f"CREDITRISK_{name.upper()}", value)
-        st.cache_resource.clear()
+        reading.forget()
         st.cache_data.clear()
         found = AppTest.from_file(str(APP), default_timeout=SECONDS)
         for name, section in (secrets or {}).items():
@@ -45,7 +46,7 @@ def opening(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Opening
         return found.run()
 
     yield open_page
-    st.cache_resource.clear()
+    reading.forget()
 
 
 def written(page: "AppTest") -> str:

@@ -1,6 +1,7 @@
 """What the overview shows of the portfolio tables: figures against queries of their own, and every empty state."""
 
 import shutil
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,10 @@ from creditrisk_assets.contracts import (
     PORTFOLIO_STAGES,
     PORTFOLIO_TOTALS,
 )
+from creditrisk_assets.serving import tables
 from creditrisk_assets_tests.dashboard.opened import Opening, shown, written
 from creditrisk_assets_tests.world import MODEL_DATES, World
+from dashboard.sections import losses
 from dashboard.wording import money
 
 DAY = MODEL_DATES[-1]
@@ -98,6 +101,27 @@ def test_values_at_risk_are_told_with_and_without_the_factor(opening: Opening, b
             rows["with"][f"{column}_low"], rows["with"][f"{column}_high"]
         )  # fmt: skip
     assert metrics(page)["VaR 99.9 %, 12 months"] == money(rows["with"]["value_at_risk_999"])
+
+
+def test_the_section_is_drawn_once_for_all_until_one_of_its_tables_changes(
+    opening: Opening, batched: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[date] = []
+    draw = losses._stages
+    monkeypatch.setattr(tables, "AGE", -1.0)
+    monkeypatch.setattr(losses, "_stages", lambda day: (drawn.append(day), draw(day)))
+    world = batched.copy(tmp_path)
+    page = opening("overview", Path(world.lake.root))
+    first = shown(page, "gross", "coverage")
+    page.multiselect(key="purpose").set_value(["car"]).run()
+    assert not page.exception
+    assert drawn == [DAY]
+    assert shown(page, "gross", "coverage").equals(first)
+    closing = world.only(PORTFOLIO_MOVEMENTS, DAY).with_columns(allowance=2 * pl.col("allowance"))
+    world.lake.overwrite(PORTFOLIO_MOVEMENTS, closing, [DAY])
+    page.run()
+    assert drawn == [DAY, DAY]
+    assert shown(page, "gross", "coverage")["allowance"].to_list() == pytest.approx((2 * first["allowance"]).to_list())
 
 
 @pytest.mark.parametrize("missing", TABLES)

@@ -54,8 +54,8 @@ def test_a_date_that_was_not_reckoned_or_has_no_loan_has_no_book() -> None:
 
 def test_the_newest_date_is_that_of_any_table() -> None:
     older, newer = totals((BEFORE, 36, "car", 1, [1.0])), totals((DAY, 36, "car", 1, [1.0]))
-    assert on_book.newest_date([older, newer, TOTALS]) == DAY
-    assert on_book.newest_date([TOTALS, MOVED]) is None
+    assert on_book.newest_date(older, newer, TOTALS) == DAY
+    assert on_book.newest_date(TOTALS, MOVED) is None
 
 
 def distribution(day: date = DAY) -> pl.DataFrame:

@@ -2,10 +2,13 @@
 
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import ClassVar
 
 import polars as pl
 import pytest
+from deltalake import DeltaTable
 
+from creditrisk_assets.columns import Table
 from creditrisk_assets.contracts import SERVING_QUARANTINE, SERVING_ROLL_RATES
 from creditrisk_assets.resources.delta import Lake, LakeError
 from creditrisk_assets.serving import tables
@@ -23,6 +26,16 @@ def counted(frame: pl.DataFrame, more: int) -> int:
 def rolls(count: int) -> pl.DataFrame:
     rows = [(date(2026, month + 1, 1), "current", "current", 5) for month in range(count)]
     return pl.DataFrame(rows, schema=SERVING_ROLL_RATES.schema, orient="row")
+
+
+class Watched(Lake):
+    """A lake that notes how often a table of it is opened."""
+
+    opened: ClassVar[list[str]] = []
+
+    def open(self, table: Table, version: int | None = None) -> DeltaTable:
+        self.opened.append(table.name)
+        return super().open(table, version)
 
 
 @pytest.fixture
@@ -62,6 +75,45 @@ def test_a_table_made_anew_under_its_name_is_noticed(served: ServedTables, lake:
     lake.overwrite(SERVING_ROLL_RATES, rolls(4))
     assert served.version(SERVING_ROLL_RATES) == 0
     assert served.frame(SERVING_ROLL_RATES).height == 4
+
+
+def test_a_table_is_opened_again_only_when_its_log_has_changed(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import os
+
+    monkeypatch.setattr(tables, "AGE", -1.0)
+    lake.overwrite(SERVING_ROLL_RATES, rolls(2))
+    os.utime(Path(lake.uri(SERVING_ROLL_RATES), "_delta_log"), (1, 1))  # as if written long ago
+    watched = Watched(lake.root)
+    served = ServedTables(watched)
+    assert [served.version(SERVING_ROLL_RATES) for _ in range(5)] == [0] * 5
+    assert len(Watched.opened) == 1
+    lake.overwrite(SERVING_ROLL_RATES, rolls(3))
+    assert served.version(SERVING_ROLL_RATES) == 1
+    assert len(Watched.opened) == 2
+
+
+def test_a_folder_that_changed_just_now_tells_nothing(lake: Lake) -> None:
+    import os
+
+    assert lake.stamp(SERVING_ROLL_RATES) is None
+    lake.overwrite(SERVING_ROLL_RATES, rolls(2))
+    assert lake.stamp(SERVING_ROLL_RATES) is None
+    os.utime(Path(lake.uri(SERVING_ROLL_RATES), "_delta_log"), (1, 1))
+    assert lake.stamp(SERVING_ROLL_RATES) is not None
+    assert Lake("s3://bucket/lake").stamp(SERVING_ROLL_RATES) is None
+
+
+def test_what_follows_of_a_table_never_written_is_made_once_where_it_counts_as_empty(
+    served: ServedTables, lake: Lake
+) -> None:
+    with pytest.raises(LakeError, match="materialize serving/roll_rates"):
+        served.derived(counted, (SERVING_ROLL_RATES,), 1)
+    assert [served.derived(counted, (SERVING_ROLL_RATES,), 1, or_empty=True) for _ in range(3)] == [1, 1, 1]
+    assert calls == [1]
+    lake.overwrite(SERVING_ROLL_RATES, rolls(2))
+    assert served.derived(counted, (SERVING_ROLL_RATES,), 1, or_empty=True) == 3
 
 
 def test_what_follows_is_made_once_for_a_version_and_arguments(served: ServedTables, lake: Lake) -> None:

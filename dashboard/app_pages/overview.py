@@ -1,21 +1,26 @@
 """Overview: how large the book is, what it is expected to lose, and where."""
 
+from collections.abc import Callable
+
 import polars as pl
 import streamlit as st
 
 from creditrisk_assets.contracts import SCORES_LINEAGE, SERVING_LOSS_DRAWS, SERVING_SEGMENTS
 from creditrisk_assets.serving.overview import Overview, overview
 from creditrisk_assets.serving.portfolio import loss_draws
+from creditrisk_assets.serving.selection import Selection
 from creditrisk_assets.serving.wording import spelled
 from dashboard import reading
 from dashboard.charts import portfolio as charts
+from dashboard.drawing import drawn
 from dashboard.figures import KeyFigure, key_figures
-from dashboard.filters import BIND, months, of_the_book
+from dashboard.filters import BIND, choices, of_the_book
 from dashboard.page import downloads, page
 from dashboard.sections.losses import what_can_be_lost
 from dashboard.tables import bar, count, dollars, heading, in_percent, share, table
 from dashboard.wording import counted, credible, money, percent, points, relative
 
+BOOK = (SERVING_SEGMENTS, SCORES_LINEAGE, SERVING_LOSS_DRAWS)
 SPLITS = {"Purpose": "purpose", "Term": "term_months"}
 SHARES = ("loss_rate_low", "loss_rate_high", "mean_pd", "approved")
 
@@ -63,6 +68,24 @@ def _moved(now: float | None, before: float | None) -> str | int | None:
     return None if now is None or before is None else points(now, before)
 
 
+def _shown(selection: Selection, split: str) -> Overview:
+    served = reading.tables()
+    draws = served.derived(loss_draws, (SERVING_LOSS_DRAWS,))
+    return served.derived(overview, (SERVING_SEGMENTS, SCORES_LINEAGE), draws, selection, SPLITS[split])
+
+
+def _top(selection: Selection, split: str) -> None:
+    """Everything above the table of segments."""
+    shown = _shown(selection, split)
+    _unscored(shown)
+    if shown.now.loans:
+        key_figures(figures(shown), f"vs prior {selection.months} mo.")
+        _cards(shown)
+    else:
+        st.info("No scored loan is selected: widen the vintages, terms or purposes.",
+                icon=":material/filter_alt_off:")  # fmt: skip
+
+
 def _cards(shown: Overview) -> None:
     left, right = st.columns([3, 2], gap="small")
     with left.container(border=True, height="stretch", gap="xsmall"):
@@ -104,10 +127,15 @@ def _unscored(shown: Overview) -> None:
         )
 
 
-def _segments(shown: Overview, split: str) -> None:
+def _named(shown: Overview, split: str) -> pl.DataFrame:
+    """The table of segments, each by its name."""
     rows, key = shown.segments, SPLITS[split]
     names = pl.col(key).map_elements(spelled, pl.String) if key == "purpose" else pl.format("{} months", key)
-    rows = rows.with_columns(names).rename({key: "segment"})
+    return rows.with_columns(names).rename({key: "segment"})
+
+
+def _segments(selection: Selection, split: str) -> None:
+    rows = _named(_shown(selection, split), split)
     most = float(rows["loss_rate"].max() or 0.0)  # type: ignore[arg-type]
     columns = {
         "segment": heading(split),
@@ -126,28 +154,27 @@ def _segments(shown: Overview, split: str) -> None:
     table(
         in_percent(rows, *(name for name in rows.columns if name.endswith("_rate") or name in SHARES)),
         columns,
-        key=f"segments-{key}",
+        key=f"segments-{SPLITS[split]}",
         alt=f"Segments by {split.lower()}, highest expected loss of the exposure first",
     )
-    downloads(rows.drop("history"), f"overview_{key}")
+
+
+def _taken(selection: Selection, split: str) -> Callable[[], pl.DataFrame]:
+    """The rows of the segments on screen, for whoever takes them."""
+    shown = _shown(selection, split)
+    return lambda: _named(shown, split).drop("history")
 
 
 with page("Overview", SERVING_SEGMENTS):
     served = reading.tables()
-    rows, lineage = served.filled(SERVING_SEGMENTS), served.filled(SCORES_LINEAGE)
-    selection = of_the_book(rows, months(lineage))
-    draws = served.derived(loss_draws, (SERVING_LOSS_DRAWS,))
+    for needed in (SERVING_SEGMENTS, SCORES_LINEAGE):
+        served.filled(needed)
+    selection = of_the_book(served.derived(choices, (SERVING_SEGMENTS, SCORES_LINEAGE)))
     top = st.container(gap="small")
     with st.container(border=True, gap="xsmall"):
         split = _split()
-        shown = served.derived(overview, (SERVING_SEGMENTS, SCORES_LINEAGE), draws, selection, SPLITS[split])
-        _segments(shown, split)
+        drawn(_segments, BOOK, selection, split)
+        downloads(_taken(selection, split), f"overview_{SPLITS[split]}")
     with top:
-        _unscored(shown)
-        if shown.now.loans:
-            key_figures(figures(shown), f"vs prior {selection.months} mo.")
-            _cards(shown)
-        else:
-            st.info("No scored loan is selected: widen the vintages, terms or purposes.",
-                    icon=":material/filter_alt_off:")  # fmt: skip
+        drawn(_top, BOOK, selection, split)
     what_can_be_lost()

@@ -8,7 +8,7 @@ from creditrisk_assets.serving import vintages
 from creditrisk_assets.serving.selection import Selection
 from dashboard import reading
 from dashboard.charts import vintages as charts
-from dashboard.filters import BIND, months, period, terms
+from dashboard.filters import BIND, known_terms, months, period, terms
 from dashboard.page import downloads, page, theme
 from dashboard.tables import bar, count, heading, in_percent, share, table
 from dashboard.wording import counted
@@ -83,10 +83,11 @@ def _table(found: pl.DataFrame) -> None:
 
 with page("Vintages", SERVING_DEFAULT_CURVES):
     served = reading.tables()
-    known = months(served.filled(SERVING_DEFAULT_CURVES))
+    served.filled(SERVING_DEFAULT_CURVES)
+    known = served.derived(months, (SERVING_DEFAULT_CURVES,))
     with st.sidebar:
         first, last = period(known, known[0], known[-1], ("since", "until"))
-        selection = Selection(first, last, terms(served.frame(SERVING_DEFAULT_CURVES)))
+        selection = Selection(first, last, terms(served.derived(known_terms, (SERVING_DEFAULT_CURVES,))))
     by = st.segmented_control(
         "Cohorts", list(BY), default="Year", required=True, key="by", label_visibility="collapsed", **BIND
     )

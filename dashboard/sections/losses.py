@@ -1,15 +1,22 @@
 """What the whole book can lose as of the newest reporting date: expected losses, stages, allowance, distribution."""
 
+from collections.abc import Callable
 from datetime import date
 
 import polars as pl
 import streamlit as st
 
 from creditrisk_assets.columns import Table
-from creditrisk_assets.contracts import PORTFOLIO_LOSS_DISTRIBUTION, PORTFOLIO_MOVEMENTS, PORTFOLIO_TOTALS
+from creditrisk_assets.contracts import (
+    PORTFOLIO_EXPECTED_LOSS,
+    PORTFOLIO_LOSS_DISTRIBUTION,
+    PORTFOLIO_MOVEMENTS,
+    PORTFOLIO_TOTALS,
+)
 from creditrisk_assets.serving import on_book, provisions
 from dashboard import reading
 from dashboard.charts import losses as charts
+from dashboard.drawing import drawn
 from dashboard.figures import KeyFigure, key_figures
 from dashboard.page import downloads, nothing_yet, theme
 from dashboard.tables import bar, count, dollars, heading, in_percent, share, table
@@ -20,21 +27,36 @@ TABLES = (PORTFOLIO_TOTALS, PORTFOLIO_MOVEMENTS, PORTFOLIO_LOSS_DISTRIBUTION)
 
 def what_can_be_lost() -> None:
     """The section; of the whole book, whatever the filters select."""
-    day = on_book.newest_date(reading.frame(one) for one in TABLES)
-    st.subheader("What can we lose", anchor=False)
+    day = reading.made(on_book.newest_date, TABLES)
     if day is None:
+        st.subheader("What can we lose", anchor=False)
         with st.container(border=True):
             nothing_yet("The book was never valued: that takes a reporting date with a good model.", *TABLES)
         return
-    _heading(day)
-    _figures(day)
+    drawn(_summary, (*TABLES, PORTFOLIO_EXPECTED_LOSS), day)
     left, right = st.columns([3, 2], gap="small")
     with left.container(border=True, height="stretch", gap="xsmall"):
-        _distribution(day)
+        drawn(_distribution, TABLES, day)
+        _taken(on_book.losses, PORTFOLIO_LOSS_DISTRIBUTION, day, "loss_distribution")
     with right.container(border=True, height="stretch", gap="xsmall"):
-        _allowance(day)
+        drawn(_allowance, TABLES, day)
+        _taken(provisions.moved, PORTFOLIO_MOVEMENTS, day, "allowance")
     with st.container(border=True, gap="xsmall"):
-        _stages(day)
+        drawn(_stages, TABLES, day)
+        _taken(provisions.stages, PORTFOLIO_MOVEMENTS, day, "stages")
+
+
+def _taken(make: Callable[[pl.DataFrame, date], pl.DataFrame], source: Table, day: date, name: str) -> None:
+    """The rows on screen to be taken along, where there are any."""
+    rows = reading.made(make, source, day)
+    if not rows.is_empty():
+        downloads(rows, name)
+
+
+def _summary(day: date) -> None:
+    st.subheader("What can we lose", anchor=False)
+    _heading(day)
+    _figures(day)
 
 
 def _heading(day: date) -> None:
@@ -118,7 +140,6 @@ def _distribution(day: date) -> None:
     }
     table(found, columns, key="losses", alt=f"Expected loss and values at risk; {told}")
     _correlated(day)
-    downloads(found, "loss_distribution")
 
 
 def _correlated(day: date) -> None:
@@ -149,7 +170,6 @@ def _allowance(day: date) -> None:
     }
     moved = reading.made(provisions.moved, PORTFOLIO_MOVEMENTS, day)
     table(moved, columns, key="movements", alt=f"Movement of the allowance by stage: {told}")
-    downloads(moved, "allowance")
 
 
 def _stages(day: date) -> None:
@@ -169,7 +189,6 @@ def _stages(day: date) -> None:
         "coverage": bar("Coverage", float(rows["coverage"].max() or 0.0), told="Allowance over gross"),  # type: ignore[arg-type]
     }
     table(in_percent(rows, "share", "coverage"), columns, key="stages", alt="Exposure, allowance and coverage by stage")
-    downloads(rows, "stages")
 
 
 def _without(day: date, source: Table) -> None:
