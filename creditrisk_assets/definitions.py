@@ -20,6 +20,7 @@ from creditrisk_assets.portfolio import checks as portfolio_checks
 from creditrisk_assets.raw import assets as raw
 from creditrisk_assets.raw import sensors
 from creditrisk_assets.resources.environments import resources_for, settings
+from creditrisk_assets.resources.starting import refuse_unsafe_stores
 from creditrisk_assets.scores import assets as scores
 from creditrisk_assets.serving import assets as serving
 from creditrisk_assets.serving import sensors as serving_sensors
@@ -31,17 +32,27 @@ STAGES = (raw, features, models, rules, registry, scores, monitoring, portfolio,
 
 
 def build_defs(*, resource_overrides: Mapping[str, object] | None = None) -> dg.Definitions:
-    """Everything Dagster needs, with the resources of the configured environment or the ones given."""
+    """Everything Dagster needs, with the resources of the configured environment or the ones given.
+
+    UnsafeStoreError when the store of the configured lake or archive could lose a commit: nothing starts then.
+    """
+    if "lake" not in (resource_overrides or {}):
+        refuse_unsafe_stores(settings())
     return dg.Definitions(
         assets=dg.load_assets_from_modules(STAGES),
-        asset_checks=[*checks.CHECKS, *model_checks.CHECKS, *monitoring_checks.CHECKS, *portfolio_checks.CHECKS],
+        asset_checks=[
+            *(*checks.CHECKS, *model_checks.CHECKS, *monitoring_checks.CHECKS, *portfolio_checks.CHECKS),
+        ],
         jobs=[
             *automation.JOBS,
             registry_automation.promote,
             streaming_automation.keep_stream_quick,
             streaming_automation.score_in_shadow,
         ],
-        schedules=[*streaming_automation.SCHEDULES, *monitoring_automation.SCHEDULES],
+        schedules=[
+            *streaming_automation.SCHEDULES,
+            *monitoring_automation.SCHEDULES,
+        ],
         sensors=[sensors.landing, streaming_sensors.events, serving_sensors.stream_totals, monitoring_sensors.alerts],
         resources={**resources_for(settings()), **(resource_overrides or {})},
         executor=dg.in_process_executor,

@@ -65,6 +65,7 @@ VALUES: list[tuple[str, str, object]] = [
     ("alert_reminder_hours", "24", 24.0),
     ("fresh_within_days", "5", 5.0),
     ("api_keys", "portal:told-to-nobody", SecretStr("portal:told-to-nobody")),
+    ("archive", "s3://bucket/archive", "s3://bucket/archive"),
 ]
 BAD = [
     ("first_vintage", "June 2007", "'June 2007' is not a month; write it as 2011-01"),

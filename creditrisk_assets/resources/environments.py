@@ -111,6 +111,7 @@ class Settings(BaseSettings):
     alert_reminder_hours: float | None = None
     fresh_within_days: float = 3.0
     api_keys: SecretStr | None = None
+    archive: str | None = None
 
     @model_validator(mode="after")
     def _in_order(self) -> "Settings":
