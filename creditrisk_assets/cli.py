@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from creditrisk_assets.archive.commands import archive
 from creditrisk_assets.models.registry.commands import champion
 from creditrisk_assets.monitoring.alerts_command import alerts
 from creditrisk_assets.monitoring.card_command import model_card
@@ -37,6 +38,7 @@ main.add_command(model_card)
 main.add_command(champion)
 main.add_command(exporter)
 main.add_command(api)
+main.add_command(archive)
 main.add_command(lake)
 
 

@@ -175,6 +175,7 @@ def settings() -> Settings:
 
 def resources_for(values: Settings) -> dict[str, object]:
     """The platform's resources: the same classes everywhere, other values."""
+    from creditrisk_assets.resources.archive import ArchiveStore
     from creditrisk_assets.resources.lake import DeltaLakeIOManager
     from creditrisk_assets.resources.loan_files import LoanFiles
 
@@ -183,6 +184,7 @@ def resources_for(values: Settings) -> dict[str, object]:
     return {
         "io_manager": lake,
         "lake": lake,
+        "archive": ArchiveStore(root=values.archive),
         "loan_files": LoanFiles(
             loans=values.loans,
             landing=values.landing,
