@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from creditrisk_assets.archive.commands import archive
 from creditrisk_assets.models.registry.commands import champion
 from creditrisk_assets.monitoring.alerts_command import alerts
 from creditrisk_assets.monitoring.card_command import model_card
 from creditrisk_assets.options import MONTH
+from creditrisk_assets.resources.commands import lake
 from creditrisk_assets.resources.environments import SettingsError
 from creditrisk_assets.serving.api.command import api
 from creditrisk_assets.serving.metrics.command import exporter
@@ -36,6 +38,8 @@ main.add_command(model_card)
 main.add_command(champion)
 main.add_command(exporter)
 main.add_command(api)
+main.add_command(archive)
+main.add_command(lake)
 
 
 @main.command()

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from creditrisk_assets_tests.world import World
 
 pytest_plugins = [
-    f"creditrisk_assets_tests.{part}" for part in ("serving.databases", "streaming.running", "dashboard.browsing")
+    f"creditrisk_assets_tests.{part}"
+    for part in ("serving.databases", "streaming.running", "dashboard.browsing", "resources.stores")
 ]
 
 PROJECT = Path(__file__).parent.parent

@@ -15,7 +15,7 @@ PACKAGE = Path(creditrisk_assets.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 SHELL_NAMES = {"assets.py", "automation.py", "checks.py", "definitions.py", "partitions.py", "sensors.py", "shell.py"}
 HEAVY = ("arviz", "bambi", "matplotlib", "numba", "nutpie", "pymc", "pytensor", "sklearn", "streamlit")
-STAGES = {"raw", "features", "models", "scores", "monitoring", "portfolio", "serving"}
+STAGES = {"archive", "raw", "features", "models", "scores", "monitoring", "portfolio", "serving"}
 STREAM = {"raw/events", "features/behaviour", "scores/live", "scores/shadow"}
 SNAPSHOT = Path(__file__).parent / "asset_specs.json"
 

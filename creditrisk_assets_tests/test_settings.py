@@ -68,6 +68,7 @@ VALUES: list[tuple[str, str, object]] = [
     ("api_keys", "portal:told-to-nobody", SecretStr("portal:told-to-nobody")),
     ("executor", "kubernetes", "kubernetes"),
     ("vintages_per_run", "6", 6),
+    ("archive", "s3://bucket/archive", "s3://bucket/archive"),
 ]
 BAD = [
     ("first_vintage", "June 2007", "'June 2007' is not a month; write it as 2011-01"),

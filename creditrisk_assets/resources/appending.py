@@ -22,8 +22,9 @@ def append(
     """Add the rows that `decide` gives for all rows of the table so far; what was added, None for nothing.
 
     `decide` is asked again whenever another writer came between. Delta itself refuses to change or remove
-    what was added. LakeError when others are always faster.
+    what was added. LakeError when others are always faster, or as `Lake.prove`.
     """
+    lake.prove()
     for attempt in range(ATTEMPTS):
         stored = opened(lake.uri(table), lake.storage_options) or _created(lake, table)
         before = lake.scan(table, version=stored.version()).collect()

@@ -12,6 +12,9 @@ from deltalake.exceptions import CommitFailedError, TableNotFoundError
 from polars import selectors as cs
 
 from creditrisk_assets.columns import Table
+from creditrisk_assets.resources.errors import LakeError
+
+__all__ = ["LakeError"]
 
 ATTEMPTS = 20
 LONGEST_PAUSE = 1.0  # seconds
@@ -20,10 +23,6 @@ SHOWN = 12  # names listed in an error before "and n more"
 
 # Opening a table reads the log since its last checkpoint; measured 14 to 49 ms a commit with 10, 18 to 622 without.
 CONFIGURATION = {"delta.checkpointInterval": "10"}
-
-
-class LakeError(RuntimeError):
-    """The lake refuses to read or write; the message names the table and the remedy."""
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from creditrisk_assets.resources.commit import (
     refuse_strangers,
     summary,
 )
+from creditrisk_assets.resources.conditional_puts import proven
 
 __all__ = ["Lake", "LakeError", "Written"]
 
@@ -57,6 +58,13 @@ class Lake:
     def uri(self, table: Table) -> str:
         """Where the table lives: the root and the parts of its key."""
         return "/".join((self.base, *table.key))
+
+    def prove(self) -> None:
+        """Make sure, once a process, that the store cannot lose a commit; whoever writes begins with it.
+
+        UnsafeStoreError names the store, what was found and the remedy; ObjectStoreError when it does not answer.
+        """
+        proven(self.base, self.storage_options)
 
     def exists(self, table: Table) -> bool:
         """Has the table ever been written?"""
@@ -158,8 +166,9 @@ class Lake:
         A named partition without rows ends up empty. Where the contract lets the partition column be
         empty, the rows without one are replaced too. `metadata` is kept in the commit. LakeError, and
         nothing written, when the frame holds rows of other partitions, lacks a declared column, or
-        when a stored type differs from the declared one.
+        when a stored type differs from the declared one; otherwise as `prove`.
         """
+        self.prove()
         where = predicate(table, partitions)
         rows = prepared(table, frame)
         refuse_strangers(table, rows, partitions)

@@ -115,6 +115,7 @@ class Settings(BaseSettings):
     api_keys: SecretStr | None = None
     executor: Literal["in_process", "kubernetes"] = "in_process"
     vintages_per_run: int | None = Field(default=None, ge=1)
+    archive: str | None = None
 
     @model_validator(mode="after")
     def _in_order(self) -> "Settings":
@@ -178,6 +179,7 @@ def settings() -> Settings:
 
 def resources_for(values: Settings) -> dict[str, object]:
     """The platform's resources: the same classes everywhere, other values."""
+    from creditrisk_assets.resources.archive import ArchiveStore
     from creditrisk_assets.resources.lake import DeltaLakeIOManager
     from creditrisk_assets.resources.loan_files import LoanFiles
 
@@ -186,6 +188,7 @@ def resources_for(values: Settings) -> dict[str, object]:
     return {
         "io_manager": lake,
         "lake": lake,
+        "archive": ArchiveStore(root=values.archive),
         "loan_files": LoanFiles(
             loans=values.loans,
             landing=values.landing,

@@ -81,6 +81,16 @@ def forget(connection: Connection, days: int) -> int:
     return 0 if row is None else int(row[0])
 
 
+def empty(connection: Connection) -> None:
+    """Forget everything of the stream, which its next run applies again from the lake; overrides stay.
+
+    For the owner. After a restore of the lake PostgreSQL may be ahead of it: messages that are taken once more would
+    meet their own decisions.
+    """
+    with told():
+        connection.execute(statements.EMPTY)
+
+
 def _is_applied(batch: MicroBatch, at: datetime | None) -> bool:
     if at is not None and at >= batch.ingested_at:
         return True

@@ -44,6 +44,8 @@ SOURCES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("serving/segments", "serving/loss_draws", "serving/default_curves"), _MONITORED),
     "serving/roll_rates": ("features/behaviour",),
     "serving/quarantine": ("raw/events", "raw/loans_quarantine"),
+    "archive/events": ("raw/events",),
+    "archive/reports": ("monitoring/drift", "monitoring/model_cards", "monitoring/performance"),
 }  # fmt: skip
 """What a table is made from, by name; a table with newer sources is behind. The others come from outside."""
 
@@ -53,6 +55,8 @@ GRACE = {
     "scores/shadow": timedelta(hours=26),
     "serving/roll_rates": timedelta(minutes=30),
     "serving/quarantine": timedelta(minutes=30),
+    "archive/events": timedelta(hours=26),
+    "archive/reports": timedelta(hours=26),
 }
 """How much newer a source may be: what follows the stream does so a while later."""
 

@@ -97,4 +97,8 @@ UPSERT = f"""
       = ({_names(tuple(name for name in (*_KEPT, *_MADE) if name not in ("subject", "kind")), "excluded.")}, now())
     WHERE ({_names(ORDER, "known.")}) < ({_names(ORDER, "excluded.")})
 """  # noqa: S608 - names of our own
+EMPTY = (
+    "TRUNCATE serving.live_risk, serving.decisions, serving.stream, serving.stream_offsets, serving.stream_counters, "
+    "serving.stream_latency"
+)
 FORGET = "SELECT serving.forget_decisions(make_interval(days => %s))"

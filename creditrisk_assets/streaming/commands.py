@@ -80,6 +80,25 @@ def restart(topic: str, partition: int | None, start: "Start") -> None:
         click.echo("Nothing to do: it stands there already.")
 
 
+@stream.command()
+@click.confirmation_option(prompt="Empty what PostgreSQL shows of the stream, until the next run has filled it again?")
+def refill() -> None:
+    """Empty the serving tables of the stream, which its next run fills again from the lake.
+
+    After a restore of the lake, with the stream stopped. Overrides stay.
+    """
+    from creditrisk_assets.serving.connection import connect
+    from creditrisk_assets.serving.errors import ServingError
+    from creditrisk_assets.serving.live import empty
+
+    try:
+        with connect("owner") as connection:
+            empty(connection)
+    except (SettingsError, ServingError) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo("Empty: the next run of the stream fills it from the lake.")
+
+
 @click.group()
 def quarantine() -> None:
     """Messages that could not be read."""

@@ -1,7 +1,7 @@
 """raw/events: what was taken from Kafka, and reading it back by offsets or micro-batch by micro-batch."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import polars as pl
 
@@ -118,14 +118,48 @@ class Events(StreamTable):
         self.refresh()
         files = self.files(pl.col("max.ingested_at") > since)
         later = self.scan(files).filter(pl.col("ingested_at") > since)
-        counts = later.group_by("ingested_at").len().sort("ingested_at").collect()
         previous = reached
-        for window in _windows(counts):
-            chosen = later.filter(pl.col("ingested_at").is_between(window[0], window[-1])).sort("ingested_at", *PLACE)
-            parts = chosen.collect().partition_by("ingested_at", maintain_order=True)
-            for instant, rows in zip(window, parts, strict=True):
+        for stretch in _stretches(later):
+            for rows in stretch.partition_by("ingested_at", maintain_order=True):
+                instant = rows["ingested_at"][0]
                 yield MicroBatch(instant, previous, ranges_of(rows), rows)
                 previous = instant
+
+    def newest_by_day(self) -> list[tuple[date, datetime | None]]:
+        """The newest micro-batch of every ingest day, from the log alone; None where it does not tell."""
+        files = self.patiently(self.add_actions)
+        if files.is_empty():
+            return []
+        newest = pl.col("max.ingested_at").cast(RAW_EVENTS.schema["ingested_at"])
+        known = pl.when(pl.col("max.ingested_at").is_null().any()).then(None).otherwise(newest.max())
+        days = files.group_by(pl.col("partition.ingest_day").cast(pl.Date).alias("day")).agg(known.alias("newest"))
+        return days.sort("day").rows()
+
+    def preceding(self, instant: datetime) -> datetime | None:
+        """The newest micro-batch before an instant, None for none; reads few files, as of the open handle."""
+        earlier, newest = pl.col("min.ingested_at") < instant, pl.col("max.ingested_at")
+        files = self.patiently(self.add_actions)
+        known = files.filter(newest < instant)["max.ingested_at"].cast(RAW_EVENTS.schema["ingested_at"])
+        astride = self.scan(self.files(earlier & (newest >= instant)), ["ingested_at"])
+        found = astride.filter(pl.col("ingested_at") < instant).collect()["ingested_at"]
+        instants = [one for one in (known.max(), found.max()) if isinstance(one, datetime)]
+        return max(instants, default=None)
+
+    def during(self, day: date, reached: datetime | None) -> Iterator[pl.DataFrame]:
+        """Rows of an ingest day after a micro-batch, in their order: as many at once as are read into memory.
+
+        As of the open handle; no micro-batch is split.
+        """
+        rows = self.scan(self.files(pl.col("partition.ingest_day") == day)).filter(pl.col("ingest_day") == day)
+        return _stretches(rows if reached is None else rows.filter(pl.col("ingested_at") > reached))
+
+
+def _stretches(rows: pl.LazyFrame) -> Iterator[pl.DataFrame]:
+    """Rows by micro-batch and place, as many at once as are read into memory."""
+    counts = rows.group_by("ingested_at").len().sort("ingested_at").collect()
+    for window in _windows(counts):
+        chosen = rows.filter(pl.col("ingested_at").is_between(window[0], window[-1]))
+        yield chosen.sort("ingested_at", *PLACE).collect()
 
 
 def _windows(counts: pl.DataFrame) -> Iterator[list[datetime]]:

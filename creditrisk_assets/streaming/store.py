@@ -61,7 +61,11 @@ class Store:
         self._versions: dict[str, int | None] = {}
 
     def create(self) -> None:
-        """Have the table, with the columns of its contract; nothing happens where there is one."""
+        """Have the table, with the columns of its contract; nothing happens where there is one.
+
+        UnsafeStoreError when the store could lose a commit.
+        """
+        self.patiently(self.lake.prove)
         self.patiently(self._opened)
 
     @property
@@ -91,6 +95,10 @@ class Store:
             refuse_changes(self.contract, pl.DataFrame(schema=self.contract.schema), table)
             self._table, self._commits, self._versions = table, 0, {}
         return self._table
+
+    def version(self) -> int:
+        """Version of the open handle."""
+        return self.patiently(self._opened).version()
 
     def forget(self) -> None:
         """Open the table anew before it is next used."""
@@ -131,6 +139,7 @@ class Store:
             for token, done in sent:
                 if self._landed(token):  # it failed after the commit, or the answer was lost
                     return done
+            self.lake.prove()
             answer = prepare()
             sent[:] = [(uuid.uuid4().hex, answer)]
             self._write(answer.append, sent[0][0])
@@ -199,11 +208,15 @@ class Store:
             time.sleep(random.uniform(0, min(LONGEST_PAUSE, 0.02 * 2 ** min(attempt, 10))))  # noqa: S311 - jitter
         raise AssertionError("unreachable")
 
+    def add_actions(self) -> pl.DataFrame:
+        """Data files as the log tells them, one row each; tries once."""
+        return pl.DataFrame(self._opened().get_add_actions(flatten=True))
+
     def files(self, keep: pl.Expr) -> list[str]:
         """Addresses of the data files whose statistics pass: `min.offset`, `max.offset`, `null_count.error`."""
 
         def found() -> list[str]:
-            actions = pl.DataFrame(self._opened().get_add_actions(flatten=True))
+            actions = self.add_actions()
             if actions.is_empty():
                 return []
             return actions.filter(keep.fill_null(True))["path"].to_list()  # a file without statistics is read

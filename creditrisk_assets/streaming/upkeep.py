@@ -12,7 +12,6 @@ import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from urllib.parse import unquote
 
 import polars as pl
@@ -20,8 +19,8 @@ from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, RemoveAction
 
-from creditrisk_assets.resources.artifacts import s3_arguments
 from creditrisk_assets.resources.delta import LakeError
+from creditrisk_assets.resources.objects import Objects
 from creditrisk_assets.streaming.store import STATISTICS, Store
 
 UPKEEP = "upkeep"
@@ -117,21 +116,9 @@ def _written(store: Store, chosen: pl.DataFrame) -> AddAction:
     rows = store.scan([f"{uri}/{unquote(one)}" for one in chosen["path"]])
     content = io.BytesIO()
     rows.drop(*values).sink_parquet(content, compression="zstd", compression_level=1, row_group_size=ROW_GROUP)
-    _store(f"{uri}/{path}", content.getvalue(), store.lake.storage_options)
+    Objects(uri, store.lake.storage_options).put(path, content.getvalue())
     now = int(time.time() * 1000)
     return AddAction(path, content.getbuffer().nbytes, values, now, False, _statistics(rows))
-
-
-def _store(address: str, content: bytes, options: Mapping[str, str]) -> None:
-    if "://" not in address:
-        Path(address).parent.mkdir(exist_ok=True)
-        Path(address).write_bytes(content)
-        return
-    from pyarrow import fs
-
-    storage = fs.S3FileSystem(**s3_arguments(options))
-    with storage.open_output_stream(address.removeprefix("s3://")) as stream:
-        stream.write(content)
 
 
 def _statistics(rows: pl.LazyFrame) -> str:

@@ -7,9 +7,8 @@ import polars as pl
 import pytest
 from deltalake.exceptions import TableNotFoundError
 from polars.testing import assert_frame_equal
-from pyarrow import fs
 
-from creditrisk_assets.resources import artifacts, commit, delta
+from creditrisk_assets.resources import commit, delta
 from creditrisk_assets.resources.delta import Lake
 from creditrisk_assets.resources.lake import s3_options
 from creditrisk_assets_tests.resources.books import JANUARY, LOANS, loans
@@ -94,23 +93,6 @@ def test_a_scan_hands_the_options_to_both_readers(tmp_path: Path, monkeypatch: p
     lake.overwrite(LOANS, loans(JANUARY), [JANUARY])
     assert_frame_equal(lake.scan(LOANS).collect(), loans(JANUARY))
     assert given == [OPTIONS, OPTIONS]
-
-
-def test_artifacts_on_s3_use_the_same_options() -> None:
-    assert artifacts.s3_arguments(OPTIONS) == {
-        "access_key": "key",
-        "secret_key": "secret",
-        "region": "eu-west-1",
-        "scheme": "http",
-        "endpoint_override": "store:9000",
-    }
-    assert artifacts.s3_arguments({"AWS_REGION": "us-east-1", "virtual_hosted_style_request": "true"}) == {
-        "region": "us-east-1",
-        "force_virtual_addressing": True,
-    }
-    filesystem, path = artifacts.located("s3://bank/lake", "models/a.nc", OPTIONS)
-    assert isinstance(filesystem, fs.S3FileSystem)
-    assert path == "bank/lake/artifacts/models/a.nc"
 
 
 def test_the_options_do_not_show_in_a_printed_lake() -> None:

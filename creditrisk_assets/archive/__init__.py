@@ -1,0 +1,1 @@
+"""What must outlive the lake: raw events by ingest day, drift tables and model reports, each with a manifest."""
