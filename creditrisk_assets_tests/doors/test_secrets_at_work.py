@@ -65,7 +65,7 @@ def test_the_secrets_were_in_use(left: Left) -> None:
 def test_the_failures_were_those_that_were_meant(left: Left) -> None:
     for name, told in {
         "drain-refused": "PostgreSQL refuses the login of creditrisk",
-        "drain-without-broker": "CREDITRISK_KAFKA_SASL_PASSWORD",
+        "drain-without-broker": "Correct its rights or settings",
         "drain-misfit": "CREDITRISK_KAFKA_SECURITY_PROTOCOL=PLAINTEXT makes no use of",
         "migrate-refused": "PostgreSQL refuses the login of creditrisk",
         "migrate-broken": "CREDITRISK_POSTGRES_URL cannot be used",
