@@ -17,9 +17,9 @@ REMEDY = (
     "Keep the lake and the archive on a store that honours conditional puts (AWS S3, Ceph RGW 16 or later, MinIO of "
     "August 2024 or later), let no proxy before it drop the header If-None-Match, and leave AWS_CONDITIONAL_PUT unset"
 )
-UNKNOWN = re.compile(r"NotImplemented|\b501\b")
+UNKNOWN = re.compile(r"NotImplemented|status code: 501")
 """How a store says that it knows no such condition."""
-_proven: set[tuple[str, ...]] = set()
+_proven: set[int] = set()
 
 
 def prove(objects: Objects) -> None:
@@ -47,7 +47,7 @@ def proven(root: str, options: Mapping[str, str] | None = None) -> None:
         return
     given = options or {}
     environment = tuple(f"{name}={value}" for name, value in os.environ.items() if name.startswith("AWS_"))
-    key = (root.rstrip("/"), *sorted(f"{name}={value}" for name, value in given.items()), *sorted(environment))
+    key = hash((root.rstrip("/"), *sorted(f"{name}={value}" for name, value in given.items()), *sorted(environment)))
     if key in _proven:
         return
     prove(Objects(root, given, QUICK))
