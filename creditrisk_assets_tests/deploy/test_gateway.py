@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from creditrisk_assets_tests.commands import BIN
@@ -64,6 +65,8 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         "telemetry: {enabled: false}\n"
         "run_coordinator: {module: dagster.core.run_coordinator, class: QueuedRunCoordinator}\n"
     )
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        instance.get_runs_count()  # two webservers that make its tables at once stumble over each other
     (home / "some.py").write_text(CODE)
     (home / "workspace.yaml").write_text(
         f"load_from: [{{python_file: {{relative_path: {home}/some.py, location_name: some}}}}]\n"
