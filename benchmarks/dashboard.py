@@ -10,14 +10,13 @@ import argparse
 import os
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import enlarged
 import numpy as np
-from visitors import Run, Server, serving
+from visitors import Run, Server, arriving, serving
 
 from creditrisk_assets.local.supervisor import Supervisor
 
@@ -61,16 +60,6 @@ def measured(server: Server, queries: list[str], reruns: int, users: int, think:
     return (spent, *quantiles(alone), *quantiles(many))
 
 
-def cold(supervisor: Supervisor, variant: Variant) -> tuple[float, float]:
-    """Seconds from the start of the process to its first key figure in the browser, and to the whole first page."""
-    begin = time.perf_counter()
-    with serving(supervisor, "cold", command(variant), variant.environment) as server:
-        up = time.perf_counter() - begin
-        run = server.arrive("")
-    assert run.figure is not None
-    return up + run.figure / 1e3, up + run.milliseconds / 1e3
-
-
 def command(variant: Variant) -> list[str]:
     where = ["--server.address", "127.0.0.1", "--server.port", "PORT", "--server.headless", "true"]
     return [sys.executable, "-m", "streamlit", "run", str(variant.script), *where]
@@ -100,7 +89,7 @@ def main() -> None:
         queries = [f"from={month}" for month in enlarged.months(lake)[:24]]
         found = variants(lake)
         missed = [
-            *begun(supervisor, found[0]),
+            *begun(supervisor, found[0], Path(scratch)),
             *compared(supervisor, found, queries, asked),
             *kept(supervisor, found[0], queries),
         ]
@@ -113,13 +102,15 @@ def load() -> str:
     return f"load {os.getloadavg()[0]:.1f}"
 
 
-def begun(supervisor: Supervisor, ours: Variant) -> Iterator[str]:
-    """Cold starts; what is missed."""
-    starts = [cold(supervisor, ours) for _ in range(3)]
-    for what, times in zip(("first figure", "whole first page"), zip(*starts, strict=True), strict=True):
-        print(f"cold start to the {what}: {', '.join(f'{one:.1f}' for one in times)} s ({load()})")
-    if (middle := float(np.median([figure for figure, _ in starts]))) > COLD:
-        yield f"the first figure took {middle:.1f} s, the limit is {COLD:.0f}"
+def begun(supervisor: Supervisor, ours: Variant, scratch: Path) -> Iterator[str]:
+    """Starts of the process; what is missed. Python compiles every module where it may not keep what it compiled."""
+    kept = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(scratch / "bytecode")}
+    for name, more in (("as on this machine", {}), ("with bytecode kept", kept)):
+        starts = [arriving(supervisor, "cold", command(ours), ours.environment | more) for _ in range(4)][1:]
+        for what, times in zip(("first figure", "whole first page"), zip(*starts, strict=True), strict=True):
+            print(f"cold start to the {what}, {name}: {', '.join(f'{one:.1f}' for one in times)} s ({load()})")
+        if (middle := float(np.median([figure for figure, _ in starts]))) > COLD:
+            yield f"the first figure took {middle:.1f} s {name}, the limit is {COLD:.0f}"
 
 
 def compared(

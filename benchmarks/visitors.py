@@ -3,6 +3,7 @@
 import asyncio
 import os
 import random
+import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -59,8 +60,8 @@ class Session:
 
 async def _visitor(url: str, page: str, queries: Sequence[str], runs: int, think: float, seed: int) -> list[Run]:
     chance = random.Random(seed)
-    async with websockets.connect(url, subprotocols=[websockets.Subprotocol("streamlit")], max_size=None) as socket:
-        session = Session(socket)
+    async with websockets.connect(url, subprotocols=[websockets.Subprotocol("streamlit")], max_size=None) as opened:
+        session = Session(opened)
         await session.ask(page, queries[seed % len(queries)])
         for number in range(runs):
             if think:
@@ -69,9 +70,11 @@ async def _visitor(url: str, page: str, queries: Sequence[str], runs: int, think
     return session.runs[1:]
 
 
-async def _first(url: str, page: str) -> Run:
-    async with websockets.connect(url, subprotocols=[websockets.Subprotocol("streamlit")], max_size=None) as socket:
-        return await Session(socket).ask(page, "")
+async def _first(url: str) -> tuple[Run, float]:
+    """What a visitor meets, and when the socket was open to ask."""
+    async with websockets.connect(url, subprotocols=[websockets.Subprotocol("streamlit")], max_size=None) as opened:
+        asked = time.perf_counter()
+        return await Session(opened).ask("", ""), asked
 
 
 async def _crowd(url: str, page: str, queries: Sequence[str], visitors: int, runs: int, think: float) -> list[Run]:
@@ -90,10 +93,6 @@ class Server:
         """What `visitors` met who each ask `runs` times, thinking that many seconds in the mean."""
         return asyncio.run(_crowd(self._url, page, queries, visitors, runs, think))
 
-    def arrive(self, page: str) -> Run:
-        """What the first visitor meets."""
-        return asyncio.run(_first(self._url, page))
-
     @property
     def _url(self) -> str:
         return f"ws://{LOOPBACK}:{self.port}/_stcore/stream"
@@ -109,6 +108,28 @@ class Server:
         """Resident memory."""
         pages = int(Path(f"/proc/{self.child.process.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def arriving(
+    supervisor: Supervisor, name: str, command: Sequence[str], environment: dict[str, str]
+) -> tuple[float, float]:
+    """Seconds from the start of the process to the first key figure, and to the whole page, of whoever comes first."""
+    port, begin = free_port(8_900), time.perf_counter()
+    asked = [part.replace("PORT", str(port)) for part in command]
+    child = supervisor.start(name, asked, None, os.environ | environment)
+    while True:
+        try:
+            socket.create_connection((LOOPBACK, port), 0.1).close()
+            break
+        except OSError:
+            assert child.process.poll() is None, child.log
+            time.sleep(0.02)
+    try:
+        run, opened = asyncio.run(_first(f"ws://{LOOPBACK}:{port}/_stcore/stream"))
+    finally:
+        supervisor.end(child)
+    assert run.figure is not None
+    return opened - begin + run.figure / 1e3, opened - begin + run.milliseconds / 1e3
 
 
 @contextmanager

@@ -6,6 +6,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import streamlit as st
+from streamlit.components.v2 import manifest_scanner
+
+SELDOM = (20_000, 10, 10)
+"""Objects before a collection of the young, and collections before one of the older: a run makes thousands."""
 
 
 @asynccontextmanager
@@ -16,9 +20,11 @@ async def ready(app: st.App) -> AsyncIterator[None]:
     from dashboard.warming import warm_up
 
     await anyio.to_thread.run_sync(warm_up)
-    gc.collect()
     gc.freeze()  # what is loaded stays: no collection looks at it again
+    gc.set_threshold(*SELDOM)
     yield
 
 
+# Streamlit would read what every installed package says of itself, in search of components, of which we bring none.
+manifest_scanner.scan_component_manifests = lambda max_workers=None: []
 app = st.App(Path(__file__).with_name("app.py"), lifespan=ready)

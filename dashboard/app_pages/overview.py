@@ -74,9 +74,9 @@ def _shown(selection: Selection, split: str) -> Overview:
     return served.derived(overview, (SERVING_SEGMENTS, SCORES_LINEAGE), draws, selection, SPLITS[split])
 
 
-def _top(selection: Selection, split: str) -> None:
+def _top(selection: Selection) -> None:
     """Everything above the table of segments."""
-    shown = _shown(selection, split)
+    shown = _shown(selection, next(iter(SPLITS)))
     _unscored(shown)
     if shown.now.loans:
         key_figures(figures(shown), f"vs prior {selection.months} mo.")
@@ -170,11 +170,9 @@ with page("Overview", SERVING_SEGMENTS):
     for needed in (SERVING_SEGMENTS, SCORES_LINEAGE):
         served.filled(needed)
     selection = of_the_book(served.derived(choices, (SERVING_SEGMENTS, SCORES_LINEAGE)))
-    top = st.container(gap="small")
+    drawn(_top, BOOK, selection)
     with st.container(border=True, gap="xsmall"):
         split = _split()
         drawn(_segments, BOOK, selection, split)
         downloads(_taken(selection, split), f"overview_{SPLITS[split]}")
-    with top:
-        drawn(_top, BOOK, selection, split)
     what_can_be_lost()
