@@ -1,6 +1,7 @@
 """How to reach the serving database, and as whom."""
 
 import re
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import psycopg
@@ -19,6 +20,7 @@ CONNECT_SECONDS = 5
 Role = Literal["owner", "writer", "reader", "officer"]
 Connection = psycopg.Connection[tuple[Any, ...]]
 
+_HOST = re.compile(r"[\w.:%/-]*")
 _SCHEME = re.compile(r"\Apostgres(?:ql)?(?:\+[a-z0-9]+)?://", re.IGNORECASE)
 
 
@@ -77,12 +79,19 @@ def address(url: SecretStr) -> str:
         parts = conninfo.conninfo_to_dict(text) if count else {}
     except psycopg.ProgrammingError:  # its message repeats the part that it could not read, be it the password
         parts = {}
-    if not parts.get("dbname"):
+    if not parts.get("dbname") or _is_misread(parts):
         raise SettingsError(
             f"{VARIABLE} cannot be used: write postgresql://user:password@host:port/database, and "
             "other signs than letters and digits in the password as %40 and the like"
         )
     return text
+
+
+def _is_misread(parts: Mapping[str, Any]) -> bool:
+    """Does a sign of the password part the URL elsewhere than meant? Then the client would tell what follows it."""
+    hosts, ports = (str(parts.get(name) or "").split(",") for name in ("host", "port"))
+    readable = all(_HOST.fullmatch(host) for host in hosts) and all(not port or port.isdecimal() for port in ports)
+    return not readable or "@" in str(parts["dbname"])
 
 
 def sqlalchemy_url(url: SecretStr) -> str:

@@ -98,12 +98,19 @@ def test_a_secret_that_cannot_be_used_is_not_repeated(name: str, monkeypatch: py
                     unsaid(mark(name), failure(act))
 
 
-@pytest.mark.parametrize(
-    "url", ["postgresql://u:{0}@127.0.0.1:9/a", "postgresql://u:{0}@127.0.0.1:port/a", "postgresql://u:{0}@[/a",
-            "postgresql://u:{0}@127.0.0.1:9", "postgresql://u:{0}@127.0.0.1:9/a?sslmode=perhaps", "mysql://u:{0}@h/a",
-            "postgresql://u:{0}%ZZ@h/a", "postgresql://u:x@127.0.0.1:9/a?password={0}&nonsense={0}", "{0}",
-            "host=127.0.0.1 password={0}", "postgresql://u:{0}/x@127.0.0.1:9/a", "postgresql://u:{0}@@@:/a"],
-)  # fmt: skip
+URLS = [
+    "postgresql://u:{0}@127.0.0.1:9/a", "postgresql://u:{0}@127.0.0.1:port/a", "postgresql://u:{0}@[/a",
+    "postgresql://u:{0}@127.0.0.1:9", "postgresql://u:{0}@127.0.0.1:9/a?sslmode=perhaps", "mysql://u:{0}@h/a",
+    "postgresql://u:{0}%ZZ@h/a", "postgresql://u:x@127.0.0.1:9/a?password={0}&nonsense={0}", "{0}",
+    "host=127.0.0.1 password={0}", "postgresql://u:{0}/x@127.0.0.1:9/a", "postgresql://u:{0}@@@:/a",
+    "postgresql://u:x@{0}@127.0.0.1:9/a", "postgresql://u:x@127.0.0.1:{0}/a", "postgresql://u:x/{0}@127.0.0.1:9/a",
+    "postgresql://u:1/{0}@127.0.0.1:9/a", "postgresql://u:x?{0}@127.0.0.1:9/a", "postgresql://u:x#{0}@127.0.0.1:9/a",
+    "postgresql://u:x @{0}@127.0.0.1:9/a", "postgresql://u:x,{0}@@127.0.0.1:9/a", "postgresql://u:x@@{0}/a",
+]  # fmt: skip
+"""Passwords with signs that should have been written as %40 and the like among them."""
+
+
+@pytest.mark.parametrize("url", URLS)
 def test_no_spelling_of_a_database_shows_its_password(url: str) -> None:
     secret = SecretStr(url.format(mark("postgres_url")))
     for act in (
@@ -112,6 +119,14 @@ def test_no_spelling_of_a_database_shows_its_password(url: str) -> None:
         lambda: failure(lambda: sqlalchemy_url(secret)),
     ):
         unsaid(mark("postgres_url"), failure(act))
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://u:p%40w@127.0.0.1:9/a", "postgresql://u@[::1]:9/a", "postgresql://u@h-1.x,h_2:9,10/a",
+            "postgresql:///a?host=/var/run/postgresql", "postgresql+psycopg2://u:p@h/a", "postgres://h/a?passfile=/a@b"],
+)  # fmt: skip
+def test_addresses_that_can_be_used_are(url: str) -> None:
+    assert address(SecretStr(url)).startswith("postgresql://")
 
 
 def test_a_broker_that_refuses_is_told_without_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
