@@ -34,6 +34,7 @@ from creditrisk_assets.workloads import BOOK, LIGHT, STREAM, VINTAGE
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 MAX_RETRIES = "dagster/max_retries"
+ONE_MACHINE = "batch is for one machine: a cluster takes the runs within it for lost"
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 FAILED_CHECK, NOTHING_TO_LEARN = "DagsterAssetCheckFailedError", NothingToLearnError.__name__
 TOLERATED = "sampled_well"
@@ -214,6 +215,8 @@ def materialize_everything(
     from creditrisk_assets.raw.observed import without_strays
     from creditrisk_assets.raw.sources import find_files
 
+    if settings().executor == "kubernetes":  # no pod stands behind a run within a run
+        raise dg.Failure(f"{ONE_MACHINE}: launch its jobs one by one (docs/operations.md)", allow_retries=False)
     definitions = build_defs(resource_overrides={"loan_files": loan_files, "lake": lake, "io_manager": lake})
     found = without_strays(months_issued(find_files(loan_files.loans, Path(loan_files.landing))))
     for stage in batch_stages(found):

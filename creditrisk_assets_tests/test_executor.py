@@ -44,6 +44,12 @@ def test_a_run_that_is_one_process_has_a_pod_for_its_work() -> None:
         assert json.loads(definitions.resolve_job_def(name).tags[TAG]) == SIZES[work].pod, name
 
 
+def test_a_cluster_refuses_runs_within_a_run_and_says_what_to_launch(on_kubernetes: dg.Definitions) -> None:
+    done = on_kubernetes.resolve_job_def("batch").execute_in_process(raise_on_error=False)
+    (event,) = done.get_step_failure_events()
+    assert "launch its jobs one by one" in event.step_failure_data.user_failure_data.description
+
+
 def test_nobody_retries_a_run_of_the_stream_beside_its_sensor() -> None:
     assert build_defs().resolve_job_def("drain_stream").tags["dagster/max_retries"] == "0"
 

@@ -11,7 +11,8 @@ from creditrisk_assets.contracts import ARCHIVE_EVENTS, ARCHIVE_REPORTS, RAW_EVE
 from creditrisk_assets.partitions import ingest_days
 from creditrisk_assets.resources.archive import ArchiveStore
 from creditrisk_assets.resources.lake import DeltaLakeIOManager
-from creditrisk_assets.shell import catalogue
+from creditrisk_assets.shell import at_once, catalogue
+from creditrisk_assets.workloads import BOOK
 
 Delta = dg.ResourceParam[DeltaLakeIOManager]
 EVERYTHING = dg.AllPartitionMapping()
@@ -25,7 +26,7 @@ def _where(store: object) -> dict[str, Any]:
     **catalogue(ARCHIVE_EVENTS, kinds={"parquet", "deltalake"}),
     deps=[list(RAW_EVENTS.key)],
     partitions_def=ingest_days,
-    backfill_policy=dg.BackfillPolicy.single_run(),
+    **at_once(BOOK),
 )
 def events(context: dg.AssetExecutionContext, lake: Delta, archive: ArchiveStore) -> dg.Output[pl.DataFrame]:
     """Archive the raw events of a day, compressed, with their offsets and checksums; what is archived already stays."""

@@ -113,7 +113,7 @@ def test_twelve_vintages_are_backfilled_by_twelve_pods_and_give_what_one_gives(d
 
 
 def test_a_run_whose_pod_is_killed_fails_and_is_tried_again_and_ends_when_told(dagster: Dagster) -> None:
-    run = dagster.launch("batch")
+    run = dagster.launch("set_references", **{"dagster/partition": MODEL_DATE})
     dagster.reached(run, "STARTED", seconds=120)
     (pod,) = pods_of(run, "run_worker")
     kubectl("delete", "pod", pod["metadata"]["name"], "--grace-period=0", "--force")
