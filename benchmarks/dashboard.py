@@ -23,7 +23,12 @@ from creditrisk_assets.local.supervisor import Supervisor
 ROOT = Path(__file__).parent.parent
 LIMIT, TIMES, COLD, GROWTH = 50.0, 5.0, 4.0, 0.05
 """Milliseconds, times the CPU, seconds, and the share by which memory may grow over a thousand reruns."""
-DEFAULTS = {"STREAMLIT_RUNNER_POST_SCRIPT_GC": "true", "STREAMLIT_RUNNER_MAGIC_ENABLED": "true"}
+DEFAULTS = {
+    "STREAMLIT_RUNNER_POST_SCRIPT_GC": "true",
+    "STREAMLIT_RUNNER_MAGIC_ENABLED": "true",
+    "STREAMLIT_SERVER_FILE_WATCHER_TYPE": "auto",
+}
+"""Settings of ours that bear on the cost of a run, as streamlit has them by itself."""
 
 
 @dataclass(frozen=True)
