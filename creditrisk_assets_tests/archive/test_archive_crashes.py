@@ -23,7 +23,7 @@ GROUP = group_of(TUESDAY)
 def killed(folder: Path, point: str, times: int) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "ignore", archiving.__file__, str(folder), TUESDAY.isoformat(), point, str(times)],
-        env=os.environ | {"PYTHONPATH": str(PROJECT)}, capture_output=True, text=True, timeout=120, check=False,
+        env=os.environ | {"PYTHONPATH": str(PROJECT)}, capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == -signal.SIGKILL, done.stderr[-2000:]
 

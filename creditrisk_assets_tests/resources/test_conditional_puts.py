@@ -71,7 +71,7 @@ def test_the_platform_does_not_start_on_a_store_that_ignores_the_condition(forge
     asked = {variable: f"{forgetful.server.bucket()}/data", "PYTHONPATH": str(PROJECT)}
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", "import creditrisk_assets.definitions"],
-        capture_output=True, text=True, env=os.environ | asked, timeout=120, check=False,
+        capture_output=True, text=True, env=os.environ | asked, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode != 0
     assert "UnsafeStoreError: s3://bank-" in done.stderr
