@@ -3,6 +3,8 @@
 import json
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -121,10 +123,36 @@ def flow(database: "Database", seconds: float = 60) -> None:
     """Two micro-batches in the serving tables; `seconds` is the age of the first event when they were applied."""
     from creditrisk_assets.serving.live import apply
 
-    events = [[Event(f"s{n}", n % 2 == 0, 100.0 - seconds + n, good=n != 3) for n in range(10)] for _ in range(2)]
     with database.connect() as connection:
-        for one in stream(events):
+        for one in stream(_batches(2, seconds)):
             apply(connection, one.batch, one.scores, NOW)
+
+
+@contextmanager
+def flowing(database: "Database") -> Iterator[None]:
+    """After `flow` the stream goes on: a micro-batch every fifth of a second, applied as its runs apply them."""
+    from creditrisk_assets.serving.live import apply
+
+    ended = threading.Event()
+
+    def go_on() -> None:
+        with database.connect() as connection:
+            for one in stream(_batches(400))[2:]:
+                apply(connection, one.batch, one.scores, NOW)
+                if ended.wait(0.2):
+                    return
+
+    with ThreadPoolExecutor(1) as thread:
+        work = thread.submit(go_on)
+        try:
+            yield
+        finally:
+            ended.set()
+        work.result()
+
+
+def _batches(count: int, seconds: float = 60) -> list[list[Event]]:
+    return [[Event(f"s{n}", n % 2 == 0, 100.0 - seconds + n, good=n != 3) for n in range(10)] for _ in range(count)]
 
 
 def answer(now: float | None = None, **other: Any) -> dict[str, Any]:
