@@ -15,7 +15,7 @@ import pytest
 from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 
 from creditrisk_assets_tests.commands import BIN
-from creditrisk_assets_tests.doors.graphql import Graph
+from creditrisk_assets_tests.doors.asking_dagster import Graph
 from creditrisk_assets_tests.streaming.brokers import eventually, free_ports
 
 HARMLESS = {"logTelemetry", "setNuxSeen"}
