@@ -6,6 +6,8 @@ from pathlib import Path
 
 import yaml
 
+DEEPEST = 50
+"""Mappings and lists within each other; no file that the platform reads needs a tenth of it."""
 _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _TAG = "tag:yaml.org,2002:"
 _KINDS = {
@@ -29,17 +31,27 @@ def document(file: Path, what: str, required: Sequence[str]) -> yaml.MappingNode
 
     DocumentError speaks of the file as a `what`, and names the keys it cannot do without.
     """
+    text = _text(file, what)
     try:
-        root = yaml.compose(_text(file, what), Loader=yaml.SafeLoader)
+        if _too_deep(text):
+            raise DocumentError(f"is not YAML of a {what}: nested too deep. Write one 'key: value' a line")
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         raise DocumentError(f"is not YAML: {_told(error)}. Write one 'key: value' a line") from error
-    except RecursionError as error:
-        said = f"is not YAML of a {what}: nested too deep. Write one 'key: value' a line"
-        raise DocumentError(said) from error
     if not isinstance(root, yaml.MappingNode):
         found = "empty" if root is None else kind(root)
         raise DocumentError(f"holds no keys (it is {found}). Write one 'key: value' a line, with {', '.join(required)}")
     return root
+
+
+def _too_deep(text: str) -> bool:
+    """Asked event by event: how deep nodes may be is else left to the limit that some library has set for Python."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            return True
+    return False
 
 
 def kind(node: yaml.Node) -> str:

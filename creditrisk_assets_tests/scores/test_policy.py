@@ -1,8 +1,6 @@
 """The lender's policy, and what is refused of it."""
 
 import dataclasses
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -135,15 +133,6 @@ def test_a_key_that_stands_there_twice_is_refused_with_both_lines(tmp_path: Path
     assert "line 3: margin stands there again at line 4. Keep one of the two." in message
 
 
-@pytest.fixture
-def usual_depth() -> Iterator[None]:
-    """What other libraries allow this process must not count: one of them lets Python recurse ten times as deep."""
-    before = sys.getrecursionlimit()
-    sys.setrecursionlimit(1_000)
-    yield
-    sys.setrecursionlimit(before)
-
-
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -160,7 +149,6 @@ def usual_depth() -> Iterator[None]:
         (b"version: \xff\n", "is not text in UTF-8 (byte 9)"),
     ],
 )
-@pytest.mark.usefixtures("usual_depth")
 def test_a_file_that_is_no_policy_is_refused(tmp_path: Path, text: str | bytes, said: str) -> None:
     path = written(tmp_path, text)
     message = refused(path)

@@ -18,7 +18,8 @@ def api_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     from creditrisk_assets_tests.serving.asked import learned_lake
     from creditrisk_assets_tests.world import made_once
 
-    return Lake(str(made_once(tmp_path_factory, "api_lake", learned_lake)))
+    home = made_once(tmp_path_factory, "api_lake", lambda folder: learned_lake(folder / "lake"))
+    return Lake(str(home / "lake"))
 
 
 @pytest.fixture
