@@ -21,6 +21,7 @@ help:
 
 setup: $(READY)
 
+# Bytecode now: where PYTHONDONTWRITEBYTECODE is set, each of the many processes would compile Dagster anew.
 $(READY): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "No supported Python found: install Python 3.11, 3.12 or 3.13, or name one with make PYTHON=/path/to/python3."; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { echo "$(PYTHON) is not Python 3.11, 3.12 or 3.13: name another with make PYTHON=/path/to/python3."; exit 1; }
@@ -28,8 +29,9 @@ $(READY): requirements.lock pyproject.toml
 	@echo "Setting up .venv ..."
 	@"$(PYTHON)" -m venv --clear .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q -j 0 creditrisk_assets dashboard
 	@touch $(READY)
 
 demo: setup
