@@ -11,7 +11,8 @@ NUMBERS = ["loan_amnt", "annual_inc", "dti", "delinq_2yrs", "inq_last_6mths", "o
            "total_acc", "fico_range_low"]  # fmt: skip
 LEVELS = ["term", "home_ownership", "purpose", "addr_state"]
 TABLE = """
-    CREATE TABLE IF NOT EXISTS row_wise (
+    DROP TABLE IF EXISTS row_wise;
+    CREATE TABLE row_wise (
         event_id text PRIMARY KEY, application_id text, event_time timestamptz, pd double precision, decision text,
         kafka_partition int, kafka_offset bigint
     )
