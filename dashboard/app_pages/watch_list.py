@@ -1,6 +1,7 @@
 """Watch list: who was decided upon last, and who is flagged, as the stream goes."""
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -21,6 +22,7 @@ COLOURS = ["blue", "orange", "red"]
 TIER_COLOURS = ["gray", "orange", "red"]
 ONLY_IF_ANY = ("tier", "conditions", "override")  # left out when nobody on screen has them
 EVERY = "2s"
+CHOSEN = "chosen"
 
 
 def columns(highest: float) -> dict[str, Any]:
@@ -59,6 +61,8 @@ def filters() -> tuple[str, str | None, str | None, bool]:
 def board(shown: str, kind: str | None, decision: str | None) -> None:
     """The counters and the list; a click on a row opens its applicant."""
     with looking_again():
+        if CHOSEN in st.session_state:
+            leave_for("app_pages/applicant.py", id=st.session_state.pop(CHOSEN))
         found = live.watched(shown == "everyone", kind, decision, MOST)  # type: ignore[arg-type]
         now = datetime.now(UTC)
         line = counted(found.stream, found.counters, found.latency, now)
@@ -78,6 +82,11 @@ def board(shown: str, kind: str | None, decision: str | None) -> None:
         _table(rows, in_words(rows, found.overridden, now), shown)
 
 
+def _choose(key: str, subjects: pl.Series) -> None:
+    if picked := st.session_state[key]["selection"]["rows"]:
+        st.session_state[CHOSEN] = subjects[picked[0]]
+
+
 def _table(rows: pl.DataFrame, words: pl.DataFrame, shown: str) -> None:
     labelled = columns(float(words["pd"].max()))  # type: ignore[arg-type]
     for name in ONLY_IF_ANY:
@@ -87,14 +96,14 @@ def _table(rows: pl.DataFrame, words: pl.DataFrame, shown: str) -> None:
     sure = ((1_000 * pl.col("sure")).floor() / 10).clip(upper_bound=99.9)
     tier = pl.when(pl.col("tier").is_not_null()).then(pl.concat_list("tier"))
     chips = in_percent(words, "pd").with_columns(pl.concat_list("decision"), sure=sure, tier=tier)
-    # The key holds who stands where: a click can never open another one than was clicked.
-    chosen = st.dataframe(
+    # The key holds who stands where: a click can never open another one than was clicked. It is answered with
+    # the rows that were on screen, for the run that it asks for sees others already while the stream flows.
+    key = f"watched-{identity(rows)}"
+    st.dataframe(
         chips, column_config=labelled, column_order=list(labelled), hide_index=True, height=560,
-        key=f"watched-{identity(rows)}", on_select="rerun", selection_mode="single-row", placeholder="",
+        key=key, on_select=partial(_choose, key, rows["subject"]), selection_mode="single-row", placeholder="",
         alt=f"{rows.height} rows, declined first, then referred, each from the highest PD down; select one to open it",
     )  # fmt: skip
-    if picked := chosen["selection"]["rows"]:
-        leave_for("app_pages/applicant.py", id=rows["subject"][picked[0]])
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.caption(f"{'Latest' if shown == 'latest' else 'Everyone'}, at most {MOST} rows. Select a row to open it.")
         downloads(words, "watch_list")
