@@ -20,6 +20,7 @@ KEPT = 256
 """Results of `derived` kept; the one unused for longest goes first."""
 UPKEEP = frozenset({"OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "ADD CONSTRAINT", "FSCK"})
 """Commits that change no row."""
+INGESTED = "max.ingested_at"
 
 T = TypeVar("T")
 
@@ -167,8 +168,16 @@ class ServedTables:
 
 
 def _facts(handle: DeltaTable) -> Facts:
+    files = pl.DataFrame(handle.get_add_actions(flatten=True))
+    rows = int(files["num_records"].sum()) if files.height else 0
+    return Facts(handle.version(), rows, _changed(handle, files))
+
+
+def _changed(handle: DeltaTable, files: pl.DataFrame) -> datetime:
+    """When rows came last: a table of the stream says so of each, for its log is short and full of merged files."""
+    if files.height and INGESTED in files.columns and (newest := files[INGESTED].max()) is not None:
+        assert isinstance(newest, datetime)
+        return newest
     commits = handle.history(20)
     stamp = next((one for one in commits if one.get("operation") not in UPKEEP), commits[-1])["timestamp"]
-    files = pl.DataFrame(handle.get_add_actions())
-    rows = int(files["num_records"].sum()) if files.height else 0
-    return Facts(handle.version(), rows, datetime.fromtimestamp(stamp / 1000, UTC))
+    return datetime.fromtimestamp(stamp / 1000, UTC)

@@ -27,7 +27,13 @@ PATIENCE = 10.0  # seconds of failing storage
 LOST = 50  # commits lost to others in a row
 LONGEST_PAUSE = 1.0
 STATISTICS = ("ingested_at", "topic", "epoch", "partition", "offset", "error")
-LOG_KEPT = "interval 2 days"
+PROPERTIES = {
+    **CONFIGURATION,
+    "delta.logRetentionDuration": "interval 5 minutes",
+    "delta.deletedFileRetentionDuration": "interval 1 hour",
+}
+"""Every commit looks through the folder of the log three times, and every tenth writes down all removed files: with
+what a day of micro-batches leaves there a commit would take seconds. Nobody asks a stream table for an old version."""
 COMPRESSION = WriterProperties(compression="ZSTD", compression_level=1)  # half the bytes of snappy, and quicker
 
 
@@ -75,7 +81,6 @@ class Store:
 
     def _created(self) -> DeltaTable:
         empty = pl.DataFrame(schema=self.contract.schema)
-        names = [name for name in STATISTICS if name in self.contract.schema]
         DeltaTable.create(
             self._uri,
             Schema.from_arrow(empty.to_arrow().schema),
@@ -83,8 +88,7 @@ class Store:
             partition_by=[self.contract.partition] if self.contract.partition else None,
             name=self.contract.name,
             description=self.contract.meaning,
-            configuration=CONFIGURATION
-            | {"delta.dataSkippingStatsColumns": ",".join(names), "delta.logRetentionDuration": LOG_KEPT},
+            configuration=self.properties,
             storage_options=self._options,
         )
         return DeltaTable(self._uri, storage_options=self._options)
@@ -95,6 +99,12 @@ class Store:
             refuse_changes(self.contract, pl.DataFrame(schema=self.contract.schema), table)
             self._table, self._commits, self._versions = table, 0, {}
         return self._table
+
+    @property
+    def properties(self) -> dict[str, str]:
+        """What the table says of itself to whoever writes it."""
+        names = [name for name in STATISTICS if name in self.contract.schema]
+        return {**PROPERTIES, "delta.dataSkippingStatsColumns": ",".join(names)}
 
     def version(self) -> int:
         """Version of the open handle."""

@@ -54,6 +54,7 @@ def upkeep(store: Store, kept: timedelta = KEPT, fewest: int = FEWEST) -> Upkept
             "a writer may have written what it has not committed yet"
         )
     store.create()
+    store.patiently(lambda: _settled(store))
     merged = into = 0
     while part := store.patiently(lambda: _merge(store, fewest)):
         merged, into = merged + part, into + 1
@@ -65,6 +66,14 @@ def upkeep(store: Store, kept: timedelta = KEPT, fewest: int = FEWEST) -> Upkept
 def _table(store: Store) -> DeltaTable:
     """A handle of its own: the one of a writer stays where its checks were made."""
     return store.lake.open(store.contract)
+
+
+def _settled(store: Store) -> None:
+    """Tables that an earlier version made learn what new ones are made with."""
+    table = _table(store)
+    known = table.metadata().configuration
+    if changed := {name: value for name, value in store.properties.items() if known.get(name) != value}:
+        table.alter.set_table_properties(changed)
 
 
 def _merge(store: Store, fewest: int) -> int:

@@ -1,5 +1,7 @@
 """Tables kept by version: read once, never stale for longer than a moment, and what follows from them too."""
 
+import os
+import time
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
@@ -9,10 +11,13 @@ import pytest
 from deltalake import DeltaTable
 
 from creditrisk_assets.columns import Table
-from creditrisk_assets.contracts import SERVING_QUARANTINE, SERVING_ROLL_RATES
+from creditrisk_assets.contracts import RAW_EVENTS, SERVING_QUARANTINE, SERVING_ROLL_RATES
 from creditrisk_assets.resources.delta import Lake, LakeError
 from creditrisk_assets.serving import tables
 from creditrisk_assets.serving.tables import EmptyTableError, ServedTables
+from creditrisk_assets.streaming.events import Events
+from creditrisk_assets.streaming.upkeep import upkeep
+from creditrisk_assets_tests.streaming.test_stream_tables import span, take
 
 calls: list[int] = []
 
@@ -153,6 +158,19 @@ def test_upkeep_of_files_changes_no_rows(served: ServedTables, lake: Lake) -> No
     lake.open(SERVING_ROLL_RATES).vacuum(0, dry_run=False, enforce_retention_duration=False)
     assert served.version(SERVING_ROLL_RATES) > 1
     assert served.as_of(SERVING_ROLL_RATES) == changed
+
+
+def test_merging_files_of_the_stream_and_shortening_its_log_change_no_rows(served: ServedTables, lake: Lake) -> None:
+    events = Events(lake)
+    for number in range(12):
+        last = take(events, span(number, number + 1))
+    log = Path(lake.uri(RAW_EVENTS), "_delta_log")
+    for path in log.glob("0*"):
+        os.utime(path, (time.time() - 600, time.time() - 600))
+    assert upkeep(events).merged == 12
+    assert len(list(log.glob("0*.json"))) < 3
+    assert served.facts(RAW_EVENTS).rows == 12
+    assert served.as_of(RAW_EVENTS) == last.ingested_at
 
 
 def test_an_empty_table_is_told_apart_from_one_that_is_missing(served: ServedTables, lake: Lake) -> None:

@@ -13,6 +13,7 @@ import pytest
 from creditrisk_assets.contracts import RAW_EVENTS
 from creditrisk_assets.resources.delta import Lake, LakeError
 from creditrisk_assets.streaming import upkeep as upkeep_module
+from creditrisk_assets.streaming.errors import AlreadyTakenError
 from creditrisk_assets.streaming.events import Events
 from creditrisk_assets.streaming.offsets import OffsetRange, Place, Position
 from creditrisk_assets.streaming.upkeep import Upkept, upkeep
@@ -78,6 +79,58 @@ def test_files_that_nobody_needs_go_once_they_are_old(lake: Lake) -> None:
 def test_files_are_kept_for_an_hour_at_least(lake: Lake) -> None:
     with pytest.raises(LakeError, match="keep files for an hour at least, not 0:59:00"):
         upkeep(Events(lake), timedelta(minutes=59))
+
+
+def log_of(lake: Lake) -> list[Path]:
+    """Files of the log, oldest first."""
+    return sorted(Path(lake.uri(RAW_EVENTS)).glob("_delta_log/0*"))
+
+
+def test_the_log_stays_short_however_long_the_stream_flows(lake: Lake) -> None:
+    events, reader = Events(lake), Events(lake)
+    take(events, span(0, 1))
+    reader.create()
+    for begin in range(1, 90, 30):
+        for path in log_of(lake):  # the micro-batches before were ten minutes ago
+            os.utime(path, (time.time() - 600, time.time() - 600))
+        for n in range(begin, begin + 30):
+            take(events, span(n, n + 1))
+    assert len(log_of(lake)) < 60
+    assert log_of(lake)[0].name > f"{50:020}"
+    assert reader.refresh()
+    for follower in (events, reader, Events(lake)):
+        assert follower.positions([PLACE]) == {PLACE: Position(0, 91)}
+        assert offsets(follower) == list(range(91))
+
+
+def test_a_writer_that_slept_while_the_log_was_shortened_writes_nothing_twice(lake: Lake) -> None:
+    awake, sleeper = Events(lake), Events(lake)
+    take(awake, span(0, 1))
+    sleeper.create()
+    for n in range(1, 41):
+        take(awake, span(n, n + 1))
+    for path in log_of(lake):
+        os.utime(path, (time.time() - 600, time.time() - 600))
+    for n in range(41, 61):
+        take(awake, span(n, n + 1))
+    assert log_of(lake)[0].name > f"{2:020}"
+    with pytest.raises(AlreadyTakenError):
+        take(sleeper, span(1, 2))
+    take(sleeper, span(61, 62))
+    assert offsets(awake) == list(range(62))
+
+
+def test_a_table_of_before_is_told_how_long_to_keep_its_log_while_a_writer_goes_on(lake: Lake) -> None:
+    events = Events(lake)
+    take(events, span(0, 1))
+    lake.open(RAW_EVENTS).alter.set_table_properties({"delta.logRetentionDuration": "interval 2 days"})
+    upkeep(events)
+    assert lake.open(RAW_EVENTS).metadata().configuration == events.properties
+    take(events, span(1, 2))
+    version = lake.open(RAW_EVENTS).version()
+    upkeep(events)
+    assert lake.open(RAW_EVENTS).version() == version
+    assert offsets(events) == [0, 1]
 
 
 def test_of_two_merges_at_once_one_gives_up_and_no_row_is_there_twice(
