@@ -194,7 +194,7 @@ def run_stage(
 
 
 def _shown(check: dg.AssetCheckEvaluation) -> str:
-    return ", ".join(f"{name}: {value.value}" for name, value in check.metadata.items())
+    return ", ".join(f"{name}: {one.value}" for name, one in check.metadata.items() if "\n" not in str(one.value))
 
 
 def _why(event: dg.DagsterEvent) -> str:
