@@ -6,6 +6,7 @@ import statistics
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -100,13 +101,13 @@ def flowing(live: Live) -> Iterator[None]:
             number = next(numbers)
             live.send(ACTIVITY, activity("payment_made", customer_id=f"payer-{number}", event_id=f"paid-{number}"))
 
-    thread = threading.Thread(target=pay)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
+    with ThreadPoolExecutor(1) as pool:
+        paying = pool.submit(pay)
+        try:
+            yield
+        finally:
+            stop.set()
+        paying.result()
 
 
 def test_a_click_leads_to_the_applicant_who_was_on_screen_while_the_stream_goes_on(
